@@ -1,0 +1,3 @@
+"""medvlsynther: audited multiple-choice visual questions from open biomedical literature."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,154 @@
+"""Assets as typed values: each card carries the hash of its text, and that hash is its identity.
+
+A card's name is for people. Two cards with equal text are the same card to a fingerprint; editing a comment in a
+card makes it another one, because a reader cannot tell which edits are harmless.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import Field, PrivateAttr, ValidationError
+
+from medvlsynther import catalog
+from medvlsynther.errors import BadSetting
+from medvlsynther.fingerprint import text_hash
+from medvlsynther.records import Origin, Record, Term
+
+
+class Card(Record):
+    """A YAML file of `assets/<folder>/`, read and checked."""
+
+    FOLDER: ClassVar[str]
+
+    description: str
+    """One line for `medvlsynther list`."""
+    source: str = ""
+    """Where its facts come from: paper section, model page, standard; "" for our own."""
+
+    _name: str = PrivateAttr(default="")
+    _hash: str = PrivateAttr(default="")
+
+    @property
+    def name(self) -> str:
+        """The file's name without suffix."""
+        return self._name
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the file's text."""
+        return self._hash
+
+    def identity(self) -> object:
+        """What a fingerprint sees of a card: its text, not its name."""
+        return {"card": type(self).FOLDER, "sha256": self._hash}
+
+    @classmethod
+    def load(cls, name: str, *, where: str = "") -> Self:
+        """The card of that name, or of that path when it ends in `.yaml`.
+
+        Raises: UnknownName, MissingInput, BadSetting (with every wrong key).
+        """
+        return cls.read(catalog.find(cls.FOLDER, name, where=where))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The card in one file.
+
+        Raises: BadSetting.
+        """
+        text = path.read_text(encoding="utf-8")
+        try:
+            card = cls.model_validate(parse_yaml(text, str(path)))
+        except ValidationError as error:
+            raise BadSetting(describe(error), where=str(path), mend="Mend the card") from None
+        card._name = path.stem
+        card._hash = text_hash(text)
+        return card
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain data from YAML.
+
+    Raises: BadSetting with line and column.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadSetting(" ".join(str(error).split()), where=where, mend="Mend the YAML") from None
+
+
+def describe(error: ValidationError) -> str:
+    """All faults of a validation in one line: key, what is wrong, the value given."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"]) or "value"
+        given = "" if fault["type"] in ("missing", "extra_forbidden") else f", not {str(fault['input'])[:60]!r}"
+        faults.append(f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}{given}")
+    return "; ".join(faults)
+
+
+class Prompt(Card):
+    """Words for a model, in the order that prefix caches like: static, material, task."""
+
+    FOLDER: ClassVar[str] = "prompts"
+
+    task: Literal["write", "judge", "answer", "label", "explain", "repair", "classify"]
+    """What is asked: engines without a model (lexical) read this instead of the words."""
+    system: str
+    """Static text: role, rules; the same for every request, so that it is computed once. Jinja, rubric slots only."""
+    material: str = ""
+    """One figure's text, after its images. Jinja over slots; the same for all calls about one figure."""
+    request: str
+    """What differs between calls on one figure, last. Jinja over slots."""
+
+
+class Model(Card):
+    """A model: which weights, what it can take, how it is asked. Not where it runs: that is the site's."""
+
+    FOLDER: ClassVar[str] = "models"
+
+    repo: str
+    """Hub id or API name."""
+    revision: str | None = None
+    """Commit of the weights, where fixed."""
+    family: str
+    """Lineage, to pick a verifier from another one: "qwen", "glm", "internvl", "lexical", …"""
+    engine: str = "openai"
+    """Engine used where the site names none."""
+    context_tokens: int = 32768
+    """Longest prompt plus reply."""
+    max_images: int = 6
+    """Images a request may carry."""
+    pixels_per_token: float = 784.0
+    """Image pixels that make one prompt token (28 x 28 for Qwen2.5-VL), for estimates."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Fields added to the request body, e.g. `chat_template_kwargs: {enable_thinking: false}`."""
+
+    def origin(self, prompt: Prompt) -> Origin:
+        """The provenance of what this model writes for `prompt`."""
+        return Origin(prompt=prompt.name, prompt_hash=prompt.hash, model=self.name, model_hash=self.hash)
+
+
+class Sampling(Record):
+    """How replies are drawn; part of a step's identity and of the ledger's key."""
+
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    """Nucleus."""
+    max_tokens: int = 2048
+    """Longest reply."""
+    seed: int | None = 42
+    """Sent to servers that take one."""
+    rollouts: int = 1
+    """Independent replies a request."""
+
+
+class Vocabulary(Card):
+    """A closed list of terms: modalities, anatomy, findings, categories, question types."""
+
+    FOLDER: ClassVar[str] = "vocab"
+
+    terms: tuple[Term, ...]
+    """The entries, in the card's order."""

@@ -1,0 +1,1 @@
+"""The door to inference: one file an engine; the ledger stands before it."""

@@ -1,0 +1,165 @@
+"""What every engine is: one request in, its reply out.
+
+An engine module offers `connect(model, endpoint, images) -> Engine`. Engines do not know the ledger, the stage or the
+order of requests; they know one server (or one process) and how to keep it busy without drowning it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jinja2
+
+from medvlsynther.cards import Model, Prompt, Sampling
+from medvlsynther.errors import BadSetting, ReplyError
+from medvlsynther.fingerprint import fingerprint
+from medvlsynther.records import ImageRef, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to ask a model."""
+
+    id: str
+    """Id of the record asked about; rejects are counted under it."""
+    prompt: Prompt
+    """The words."""
+    slots: Mapping[str, Any]
+    """Values for the prompt's slots: texts, numbers, lists and mappings of them. Never templates."""
+    images: tuple[ImageRef, ...] = ()
+    """Prepared images in order, by hash."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the reply, in the portable subset; None for free text."""
+    sample: int = 0
+    """Number of the rollout, from 0."""
+    about: Record | None = None
+    """The record asked about, for whoever reads the reply; no part of the ledger's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reply cost, in tokens."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    image_tokens: int = 0
+    reply_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, with the request that it answers."""
+
+    request: Request
+    text: str
+    """The final text, without thoughts."""
+    reasoning: str = ""
+    """Thoughts that the server gave apart from the text."""
+    finish: str = "stop"
+    """"stop", "length", or the server's own word."""
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
+    """Requests that it took."""
+    latency_s: float = 0.0
+    """Wall time of the last attempt; not part of any result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A request as words: `system`, then the images, then `material`, then `task`."""
+
+    system: str
+    material: str
+    task: str
+
+
+class Endpoint(Record):
+    """Where a model runs: the site file's entry for it."""
+
+    engine: str | None = None
+    """Engine module; None takes the model card's."""
+    base_url: str | tuple[str, ...] = ()
+    """Server or servers (least in flight first), up to and with "/v1"."""
+    served_as: str | None = None
+    """Model name on the server; None takes the card's `repo`."""
+    key_env: str | None = None
+    """Environment variable that holds the key; the key itself stands nowhere."""
+    concurrency: int = 64
+    """Most requests in flight."""
+    timeout_s: float = 600.0
+    """Longest wait for one reply."""
+    attempts: int = 4
+    """Tries for one request; a 429 does not use one up."""
+    function: str | None = None
+    """"package.module:name" for the scripted engine."""
+    price_prompt: float = 0.0
+    """Currency units per million prompt tokens."""
+    price_cached: float | None = None
+    """The same for cached prompt tokens; None: as `price_prompt`."""
+    price_reply: float = 0.0
+    """The same for reply tokens."""
+
+
+class Engine(Protocol):
+    """The door."""
+
+    concurrency: int
+    """Requests that may be in flight at once."""
+    remembers: bool
+    """True where replies cost nothing and need no ledger (lexical)."""
+
+    async def generate(self, request: Request, sampling: Sampling) -> Reply:
+        """The reply to one request.
+
+        Raises: ReplyError with a counted reason when the request failed for good (the row is rejected);
+        EngineRefused when no request can succeed (the run stops, and what was answered is kept).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and processes."""
+        ...
+
+
+Bytes = Callable[[str], bytes]
+"""Gives the stored bytes of an image by its SHA-256."""
+
+_TEMPLATES = jinja2.Environment(
+    undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
+
+
+def render(request: Request) -> Rendered:
+    """The words of a request. Slot values are inserted as they are, never read as templates.
+
+    Raises: BadSetting when the card uses a slot that the stage does not fill.
+    """
+    card = request.prompt
+    try:
+        parts = [
+            _TEMPLATES.from_string(text).render(request.slots).strip()
+            for text in (card.system, card.material, card.request)
+        ]
+    except jinja2.TemplateError as error:
+        raise BadSetting(str(error), where=f"prompts/{card.name}", mend="Use only the slots its task fills") from None
+    return Rendered(*parts)
+
+
+def ledger_key(request: Request, model: Model, sampling: Sampling) -> str:
+    """What makes two requests the same request: never where, when or how fast it is asked."""
+    words = render(request)
+    return fingerprint(
+        {
+            "model": [model.repo, model.revision, model.extra_body],
+            "sampling": sampling,
+            "words": [words.system, words.material, words.task],
+            "schema": request.schema,
+            "images": [image.sha256 for image in request.images],
+            "sample": request.sample,
+        }
+    )
+
+
+__all__ = [
+    "Bytes", "Endpoint", "Engine", "Rendered", "Reply", "ReplyError", "Request", "Usage", "ledger_key", "render",
+]  # fmt: skip

@@ -1,0 +1,99 @@
+"""Every way in which medvlsynther says no.
+
+MedvlsyntherError
+ ├── UserError                 the user can mend it: exit code 2; says what, where and the mend
+ │    ├── UnknownName          no such recipe, stage, model, prompt, …; "did you mean"
+ │    ├── BadSetting           a key or a value that a stage or a card does not know
+ │    ├── MissingInput         a path, a folder or an earlier table that is not there
+ │    ├── MissingExtra         an optional dependency; names the install line
+ │    ├── EngineRefused        a server that cannot be reached, or that rejects the key or the model
+ │    └── StoreTrouble         a full disk, a store in use, a store that cannot be written
+ └── StepFailed                a stage broke its promise (a bug): exit code 1
+
+Unusable                       one input among many; never ends a run, always ends as a reject
+ ├── InputError                an article, an image, a table row
+ └── ReplyError                a model's reply
+"""
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class MedvlsyntherError(Exception):
+    """Base of all errors that end a command with a message instead of a traceback."""
+
+    exit_code = 1
+
+
+class UserError(MedvlsyntherError):
+    """What the user can mend: one line with what is wrong, where, and the mend."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        self.what, self.where, self.mend = what, where, mend
+        super().__init__(". ".join(part for part in (f"{where}: {what}" if where else what, mend) if part))
+
+
+class UnknownName(UserError):
+    """A name that no file in the folder of choices bears."""
+
+    def __init__(self, name: str, folder: str, known: "Iterable[str]", *, where: str = "") -> None:
+        choices = sorted(known)
+        close = get_close_matches(name, choices, n=1, cutoff=0.5)
+        mend = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(choices) or 'none'}"
+        super().__init__(f"No {name!r} in {folder}/", where=where, mend=mend)
+
+
+class BadSetting(UserError):
+    """A setting that cannot be understood."""
+
+
+class MissingInput(UserError):
+    """Something to read that is not there."""
+
+
+class MissingExtra(UserError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str, *, where: str = "") -> None:
+        super().__init__(
+            f"The package {package!r} is not installed",
+            where=where,
+            mend=f"pip install 'medvlsynther[{extra}]'",
+        )
+
+
+class EngineRefused(UserError):
+    """A server that cannot be reached or will not serve us; retrying cannot help."""
+
+
+class StoreTrouble(UserError):
+    """The store cannot be written, is full, or is in use by somebody else."""
+
+
+class StepFailed(MedvlsyntherError):
+    """A stage broke its contract: rows and rejects do not add up, or it raised."""
+
+
+class Unusable(Exception):
+    """One bad input among good ones.
+
+    `reason` is a counted code in snake_case; `detail` is for people and is bounded in length.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail[:500]
+        super().__init__(f"{reason}: {self.detail}" if detail else reason)
+
+
+class InputError(Unusable):
+    """An article, an image or a row that cannot be used."""
+
+
+class ReplyError(Unusable):
+    """A model's reply that cannot be used."""

@@ -1,0 +1,1 @@
+"""Recipes become plans, plans become steps on disk."""

@@ -1,0 +1,312 @@
+"""The rows that stages read and write: frozen, typed, closed to unknown fields.
+
+Article → Figure → Item → Verdict, Label → Question; a Reject for whatever did not get there.
+Every field says what it is; parquet schemas are derived from these classes (`store/table.py`).
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+LETTERS = "ABCDEFGHIJ"
+"""Option letters; an item has 2 to 10 options and the published system uses five."""
+
+
+class Record(BaseModel):
+    """One row: immutable and without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+# ---------------------------------------------------------------------------------------------- literature
+
+
+class Licence(Record):
+    """What an article or a figure may be used for, and how that is known."""
+
+    code: str
+    """SPDX identifier without the port ("CC-BY-4.0", "CC0-1.0", "CC-BY" where no version is stated), or "unknown"."""
+    standing: Literal["allowed", "quarantined", "refused"]
+    """What the licence policy of the run says: only allowed figures go on."""
+    reasons: tuple[str, ...] = ()
+    """Codes of the signals behind the standing, strongest first, e.g. "uri_cc_by", "text_nc", "figure_permission"."""
+    uri: str | None = None
+    """The licence's URI, where one is stated."""
+    attribution: str = ""
+    """The line that a user of the figure has to print."""
+
+
+class ArticleRef(Record):
+    """The identity of an article, as carried by each of its figures."""
+
+    article_id: str
+    """Stable identity: "PMC1762412.1", "PMC1762412", "doi:10.1371/…", else "file:<name>"."""
+    pmcid: str | None = None
+    """"PMC" and digits, without version."""
+    version: int | None = None
+    """PMC version of the article, where the source states one."""
+    doi: str | None = None
+    """DOI in lower case, without resolver."""
+    title: str = ""
+    """Title as plain text."""
+    journal: str | None = None
+    """Journal title."""
+    year: int | None = None
+    """Year of first publication."""
+    article_type: str | None = None
+    """JATS article-type, e.g. "research-article", "case-report", "retraction"."""
+    retracted: bool = False
+    """True where metadata or the article itself says so."""
+    licence: Licence
+    """The article's licence as judged."""
+
+
+class ImageRef(Record):
+    """One image of a figure: where its bytes are, and, once prepared, what they are."""
+
+    name: str
+    """File name as in the source, e.g. "pone.0000133.g001.jpg"."""
+    corpus: str = ""
+    """Digest of the corpus that `member` lies in; "" for an image that lives in the store only."""
+    member: str = ""
+    """Place inside the corpus: "dir/a.jpg", "dir/a.tar!PMC1/a.jpg" or "a.tar@<offset>+<size>" (bytes)."""
+    sha256: str | None = None
+    """SHA-256 of the prepared bytes in the store; None until the `images` stage ran."""
+    source_sha256: str | None = None
+    """SHA-256 of the original bytes."""
+    width_px: int | None = None
+    """Width of the prepared image."""
+    height_px: int | None = None
+    """Height of the prepared image."""
+    phash: str | None = None
+    """64-bit DCT perceptual hash, 16 hex digits, of the prepared pixels."""
+    dhash: str | None = None
+    """64-bit difference hash, 16 hex digits, of the prepared pixels."""
+    notes: tuple[str, ...] = ()
+    """What preparing did that a reader should know: "upscaled", "windowed_16bit", "exif_rotated", …"""
+
+
+class Panel(Record):
+    """One panel of a compound figure, as the caption describes it."""
+
+    label: str
+    """"A", "b", "iii", "left", …"""
+    start: int
+    """Offset of the panel's text in the caption, in characters."""
+    end: int
+    """Offset after the panel's text."""
+
+
+class GivenLabel(Record):
+    """What somebody else said about a figure: a weak prior, never a fact."""
+
+    name: str
+    """The label, e.g. "magnetic resonance" or "multiple panels: images"."""
+    source: str
+    """Who said so: "biomedica.image_secondary_label", "metadata.modality", …"""
+
+
+class Figure(Record):
+    """One figure of one article, with all text that is about it."""
+
+    figure_id: str
+    """"<article_id>/<fig id>", unique in a corpus."""
+    article: ArticleRef
+    """Where it comes from."""
+    label: str = ""
+    """"Fig. 2", as printed."""
+    caption: str
+    """The whole caption as plain text: title and paragraphs, separated by a blank."""
+    mentions: tuple[str, ...] = ()
+    """Text passages that refer to the figure, in reading order, without repeats."""
+    images: tuple[ImageRef, ...]
+    """Its images in order; 1 to 6 once curated."""
+    panels: tuple[Panel, ...] = ()
+    """Panels found in the caption; empty for a single-panel figure."""
+    labels: tuple[GivenLabel, ...] = ()
+    """Weak labels that came with the source."""
+    category: str | None = None
+    """Kind of image as decided by `classify`: one of the vocabulary's categories."""
+    context_quality: str = "xml"
+    """How the mentions were won: "xml", "biomedica-repaired", "plain-text", "none"."""
+    synthetic: bool = False
+    """True for the drawn figures of the bundled corpus: never a patient's."""
+
+
+class Article(Record):
+    """An article as a source reads it, before its figures are judged one by one."""
+
+    ref: ArticleRef
+    """Identity and licence."""
+    figures: tuple[Figure, ...]
+    """Usable figures, in reading order."""
+    rejects: tuple["Reject", ...] = ()
+    """Figures that cannot be used, each with its reason."""
+
+
+# ----------------------------------------------------------------------------------------------- questions
+
+
+class Origin(Record):
+    """Which prompt and model made something: names for people, hashes for machines."""
+
+    prompt: str
+    """Name of the prompt card."""
+    prompt_hash: str
+    """SHA-256 of the prompt card's text."""
+    model: str
+    """Name of the model card."""
+    model_hash: str
+    """SHA-256 of the model card's text."""
+
+
+class LintNote(Record):
+    """One thing a lint rule found."""
+
+    rule: str
+    """Rule id, e.g. "CUE1"."""
+    severity: Literal["error", "warn", "info", "quarantine"]
+    """Errors reject; the others travel with the item."""
+    detail: str = ""
+    """What was found, in a few words."""
+
+
+class Item(Record):
+    """One multiple-choice question about one figure."""
+
+    item_id: str
+    """"<figure_id>#<number>", kept from generation to the published row."""
+    figure_id: str
+    """The figure it asks about."""
+    question: str
+    """The stem."""
+    options: tuple[str, ...]
+    """Option texts in order; the n-th belongs to the n-th letter."""
+    answer: str
+    """Letter of the key."""
+    reasoning: str | None = None
+    """A chain of thought that ends in the key, where `explain` wrote one."""
+    notes: tuple[LintNote, ...] = ()
+    """Lint warnings."""
+    origin: Origin
+    """Who wrote it."""
+
+    @property
+    def key(self) -> str:
+        """Text of the right option."""
+        return self.options[LETTERS.index(self.answer)]
+
+    @property
+    def lettered(self) -> dict[str, str]:
+        """Letter to option text, in order."""
+        return dict(zip(LETTERS, self.options, strict=False))
+
+
+class Mark(Record):
+    """What one criterion of a rubric gave."""
+
+    criterion: str
+    """Id of the criterion."""
+    passed: bool
+    """Met; for a penalty: not triggered."""
+    score: float
+    """Points earned (negative for a triggered penalty)."""
+    weight: float
+    """Points that could be earned (or lost)."""
+    by: Literal["code", "model", "missing"]
+    """Who decided."""
+    note: str = ""
+    """The verifier's few words."""
+
+
+class Verdict(Record):
+    """A rubric weighed on one item."""
+
+    item_id: str
+    """The item."""
+    marks: tuple[Mark, ...]
+    """One mark a criterion, in the rubric's order."""
+    passed: bool
+    """All essential criteria met."""
+    score: float | None
+    """0..1 by the rubric's formula; None where it cannot be formed."""
+    failed: tuple[str, ...] = ()
+    """Ids of the criteria that were not met."""
+    rubric: str
+    """Name of the rubric card."""
+    rubric_hash: str
+    """SHA-256 of the rubric card's text."""
+    origin: Origin
+    """The verifier."""
+
+
+class Label(Record):
+    """What an item is about, from the vocabulary cards."""
+
+    item_id: str
+    """The item."""
+    question_type: str
+    """One of the seven types, or "other"."""
+    modality: str
+    """One of the modalities, or "other"."""
+    anatomy: str
+    """One of the regions, or "other"."""
+    by: str
+    """"lexicon" or the name of the model card."""
+
+
+class Question(Record):
+    """One question as served: a row of a released data set or of a benchmark."""
+
+    question_id: str
+    """Item id, or "<dataset>/<index>" for a benchmark."""
+    dataset: str
+    """Name of the data set."""
+    index: int
+    """Position in the data set, from 0."""
+    question: str
+    """The stem."""
+    options: tuple[str, ...]
+    """Option texts in order of their letters."""
+    answer: str
+    """Letter of the key."""
+    images: tuple[ImageRef, ...] = ()
+    """Its images, prepared."""
+    split: str = "train"
+    """"train", "validation" or "test"."""
+
+    @property
+    def lettered(self) -> dict[str, str]:
+        """Letter to option text, in order."""
+        return dict(zip(LETTERS, self.options, strict=False))
+
+
+class Term(Record):
+    """One entry of a vocabulary."""
+
+    name: str
+    """Canonical name, lower case."""
+    aliases: tuple[str, ...] = ()
+    """Other spellings and abbreviations; matched as whole words, case-blind unless all capitals."""
+    group: str = ""
+    """Sibling group: distractors are drawn from the same group."""
+    tags: tuple[str, ...] = ()
+    """What else is known: "modality:ct", "anatomy:lung", "not_clinical", …"""
+    display: str = ""
+    """As printed in an option; `name` where empty."""
+
+    @property
+    def text(self) -> str:
+        """As printed in an option."""
+        return self.display or self.name
+
+
+class Reject(Record):
+    """An input that ended here, and why."""
+
+    id: str
+    """Id of the article, figure or item; a file name where nothing was readable."""
+    reason: str
+    """Counted code in snake_case."""
+    detail: str = ""
+    """What exactly, for people; bounded in length."""

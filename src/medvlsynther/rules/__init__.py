@@ -1,0 +1,1 @@
+"""Pure functions on records: no files, no clock, no network, no model."""

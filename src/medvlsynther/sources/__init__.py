@@ -1,0 +1,1 @@
+"""Articles and figures in: one file a kind of source."""
