@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from medvlsynther import catalog
 from medvlsynther.errors import BadSetting
@@ -42,6 +42,12 @@ class Card(Record):
     def identity(self) -> object:
         """What a fingerprint sees of a card: its text, not its name."""
         return {"card": type(self).FOLDER, "sha256": self._hash}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_name(cls, value: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        """In a setting such as `models: [glm-4.5v, …]`, a card is written by its name."""
+        return cls.load(value) if isinstance(value, str) else build(value)
 
     @classmethod
     def load(cls, name: str, *, where: str = "") -> Self:

@@ -34,8 +34,12 @@ class UserError(MedvlsyntherError):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
         self.what, self.where, self.mend = what, where, mend
-        super().__init__(". ".join(part for part in (f"{where}: {what}" if where else what, mend) if part))
+
+    def __str__(self) -> str:
+        what = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{what}. {self.mend}" if self.mend else what
 
 
 class UnknownName(UserError):

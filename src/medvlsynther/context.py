@@ -1,0 +1,165 @@
+"""All that a stage may touch beyond its tables.
+
+Two doors for parallel work, and no third: `ask` (models) and `map` (CPU over shards). Both give results in input
+order, whatever finishes first.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import chain, islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+from medvlsynther.cards import Model, Sampling
+from medvlsynther.catalog import module
+from medvlsynther.engines._asking import Failure, ask
+from medvlsynther.engines.base import Endpoint, Engine, Reply, Request, Usage
+from medvlsynther.errors import ReplyError
+from medvlsynther.progress import Meter
+from medvlsynther.records import ImageRef, Reject
+from medvlsynther.store.corpus import open_member
+from medvlsynther.store.images import ImageStore
+from medvlsynther.store.layout import Store
+from medvlsynther.store.ledger import Ledger
+
+A = TypeVar("A")
+B = TypeVar("B")
+T = TypeVar("T")
+
+BATCH = 8
+"""Shards that travel to a process together."""
+
+WORTH_A_POOL = 5
+"""Batches below which starting processes costs more than it saves."""
+
+MAX_IMAGE_BYTES = 64 << 20
+"""Largest image file that is read at all."""
+
+
+class Context:
+    """What the runner hands to a stage."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        meter: Meter,
+        *,
+        endpoint: Callable[[Model], Endpoint],
+        workers: int,
+        on_reject: Callable[[Reject], None],
+    ) -> None:
+        self.store = store
+        self.folder = folder
+        """The stage's own folder: whatever it writes there becomes part of the finished step."""
+        self.images = ImageStore(store.images)
+        self.usage: dict[str, Counter[str]] = {}
+        """Tokens by model name, replies from the ledger included: what the step's result cost, whoever paid it when."""
+        self._meter = meter
+        self._endpoint = endpoint
+        self._workers = workers
+        self._on_reject = on_reject
+        self._open = ExitStack()
+        self._asked: dict[str, tuple[Engine, Ledger | None]] = {}
+
+    def reject(self, id: str, reason: str, detail: str = "") -> None:  # noqa: A002 - the record's own field name
+        """Count an input that ends here: `reason` is a code in snake_case."""
+        self._meter.add(rejects=1)
+        self._on_reject(Reject(id=id, reason=reason, detail=printable(detail)))
+
+    def original(self, image: ImageRef) -> bytes:
+        """The bytes of an image as its source has them.
+
+        Raises: InputError (image_missing, image_too_large, tar_damaged, …).
+        """
+        return open_member(self.store.corpus_path(image.corpus), image.member, MAX_IMAGE_BYTES)
+
+    def ask(
+        self, model: Model, requests: Iterable[Request], read: Callable[[Reply], T], sampling: Sampling
+    ) -> Iterator[T]:
+        """What `read` makes of each reply, in request order.
+
+        A request that fails, or a reply that `read` refuses with ReplyError, is rejected under the request's id and
+        gives nothing. A reply that was paid for before comes from the ledger.
+
+        Raises: EngineRefused when the server serves nobody; what was answered is kept.
+        """
+        engine, ledger = self._engine(model)
+        for answer in ask(engine, ledger, model, requests, sampling, on_event=self._count):
+            if isinstance(answer, Failure):
+                self.reject(answer.request.id, answer.reason, answer.detail)
+                continue
+            self._account(model, answer.usage)
+            try:
+                value = read(answer)
+            except ReplyError as error:
+                self.reject(answer.request.id, error.reason, error.detail)
+            else:
+                yield value
+
+    def _account(self, model: Model, usage: Usage) -> None:
+        tokens = asdict(usage)
+        self.usage.setdefault(model.name, Counter()).update(tokens)
+        self._meter.spent += self._endpoint(model).price(usage)
+        self._meter.add(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
+
+    def _count(self, event: str) -> None:
+        self._meter.add(**{event: 1})
+
+    def _engine(self, model: Model) -> tuple[Engine, Ledger | None]:
+        """The connected engine of a model and its ledger, opened once a step."""
+        if model.hash not in self._asked:
+            endpoint = self._endpoint(model)
+            engine: Engine = module("engines", endpoint.engine or model.engine).connect(
+                model, endpoint, self.images.read
+            )
+            ledger = None
+            if not engine.remembers:
+                ledger = Ledger(self.store.replies / f"{model.name}-{model.hash[:8]}")
+                self._open.callback(ledger.close)
+            self._asked[model.hash] = (engine, ledger)
+        return self._asked[model.hash]
+
+    def map(self, work: Callable[[A], Iterable[B]], shards: Iterable[A]) -> Iterator[B]:
+        """The results of `work` on every shard, in shard order, on the site's processes.
+
+        `work` and what it gives travel between processes, so it is a module-level function (or a partial of one).
+        """
+        batches = _batches(shards)
+        head = list(islice(batches, WORTH_A_POOL))
+        if self._workers <= 1 or len(head) < WORTH_A_POOL:
+            for batch in chain(head, batches):
+                yield from _drained(work, batch)
+            return
+        with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
+            coming = chain(head, batches)
+            waiting: deque[Future[list[B]]] = deque()
+            for batch in islice(coming, 4 * self._workers):
+                waiting.append(pool.submit(_drained, work, batch))
+            while waiting:
+                done = waiting.popleft().result()
+                waiting.extend(pool.submit(_drained, work, batch) for batch in islice(coming, 1))
+                yield from done
+
+    def close(self) -> None:
+        """Close ledgers; engines close themselves when their last reply is taken."""
+        self._open.close()
+
+
+def printable(text: str) -> str:
+    """At most 500 characters that any table can hold: replies may carry lone surrogates."""
+    return text[:500].encode("utf-8", "replace").decode("utf-8")
+
+
+def _batches(shards: Iterable[A]) -> Iterator[list[A]]:
+    remaining = iter(shards)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+def _drained(work: Callable[[A], Iterable[B]], shards: list[A]) -> list[B]:
+    return [result for shard in shards for result in work(shard)]

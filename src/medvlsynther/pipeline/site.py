@@ -1,0 +1,48 @@
+"""Where and on what a recipe runs: the site file. Nothing in it reaches a result."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from medvlsynther.cards import Model, describe, parse_yaml
+from medvlsynther.engines.base import Endpoint
+from medvlsynther.errors import BadSetting, MissingInput
+from medvlsynther.records import Record
+
+DEFAULT = "medvlsynther.yaml"
+"""Read from the working directory when no site file is named."""
+
+ANY = "*"
+"""The entry that serves every model without one of its own."""
+
+
+class Site(Record):
+    """The settings of one machine or cluster."""
+
+    store: str = "store"
+    """Folder of the store."""
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1)
+    """Processes for CPU work."""
+    models: dict[str, Endpoint] = Field(default_factory=dict)
+    """Model card name to endpoint; "*" serves the rest."""
+
+    def endpoint(self, model: Model) -> Endpoint:
+        """Where `model` runs."""
+        return self.models.get(model.name) or self.models.get(ANY) or Endpoint()
+
+
+def load_site(path: str | None) -> Site:
+    """The site file of that path, else `medvlsynther.yaml` here, else the defaults.
+
+    Raises: MissingInput, BadSetting.
+    """
+    file = Path(path or DEFAULT)
+    if not file.is_file():
+        if path is None:
+            return Site()
+        raise MissingInput(f"No site file {path!r}", mend="Write one with `medvlsynther init`")
+    try:
+        return Site.model_validate(parse_yaml(file.read_text(encoding="utf-8"), str(file)) or {})
+    except ValidationError as error:
+        raise BadSetting(describe(error), where=str(file), mend="Mend the site file") from None

@@ -1,0 +1,134 @@
+"""Typed parquet: a table of records on disk, read and written in bounded memory.
+
+The Arrow schema is derived from the record class, so that anything can read it and nothing can drift. Bytes are
+deterministic: equal rows give equal files.
+"""
+
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medvlsynther.errors import MissingInput, StoreTrouble
+from medvlsynther.records import Record
+
+R = TypeVar("R", bound=Record)
+S = TypeVar("S", bound=Record)
+
+ROWS_A_GROUP = 1024
+"""Rows written at once: small enough that a reader of one row pays little, large enough to compress."""
+
+_PLAIN: dict[object, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+def arrow_type(annotation: Any) -> pa.DataType:
+    """The Arrow type of a field's annotation.
+
+    Raises: TypeError for an annotation that no table column can hold.
+    """
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return pa.string()
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return pa.list_(pa.field("element", arrow_type(arguments[0]), nullable=False))
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (a for a in arguments if a is not type(None))
+        return arrow_type(inner)
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return pa.struct(list(arrow_schema(annotation)))
+    raise TypeError(f"no column type for {annotation!r}")
+
+
+@cache
+def arrow_schema(record: type[Record]) -> pa.Schema:
+    """The Arrow schema of a record class; a field is nullable where the record allows None."""
+    fields = []
+    for name, info in record.model_fields.items():
+        optional = type(None) in get_args(info.annotation)
+        fields.append(pa.field(name, arrow_type(info.annotation), nullable=optional))
+    return pa.schema(fields)
+
+
+class Table(Generic[R]):
+    """Rows of one record class, in order; iterating reads them in bounded memory, as often as one likes."""
+
+    def __init__(self, record: type[R], path: Path) -> None:
+        self.record = record
+        self.path = path
+        if not path.is_file():
+            raise MissingInput(f"No table {path.name}", where=str(path.parent), mend="Run the step that writes it")
+
+    def __len__(self) -> int:
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def __iter__(self) -> Iterator[R]:
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_A_GROUP):
+                for row in batch.to_pylist():
+                    yield self.record.model_validate(row)
+
+
+class TableWriter(Generic[R]):
+    """Writes one table, group by group; a context manager."""
+
+    def __init__(self, record: type[R], path: Path) -> None:
+        self.rows = 0
+        self._schema = arrow_schema(record)
+        self._buffer: list[dict[str, Any]] = []
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def add(self, row: R) -> None:
+        """Append one row."""
+        self._buffer.append(row.model_dump())
+        self.rows += 1
+        if len(self._buffer) >= ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._buffer:
+            try:
+                self._writer.write_table(pa.Table.from_pylist(self._buffer, schema=self._schema))
+            except OSError as error:
+                raise StoreTrouble(str(error), mend="Free some space and run again: nothing finished is lost") from None
+            self._buffer.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+
+def along(left: Iterable[R], right: Iterable[S], on: str) -> Iterator[tuple[R, S]]:
+    """Each left row with the right row of the same key, in one pass and without an index.
+
+    Both sides must be in the same relative order, which every stage keeps; `right` may hold rows without a partner.
+    Several left rows may share one right row.
+
+    Raises: MissingInput when a left row has no partner at or after the previous one's.
+    """
+    rows = iter(right)
+    partner: S | None = None
+    for row in left:
+        key = getattr(row, on)
+        while partner is None or getattr(partner, on) != key:
+            partner = next(rows, None)
+            if partner is None:
+                raise MissingInput(f"No row with {on} {key!r} to go with it", mend="Tables must keep their order")
+        yield row, partner
+
+
+def matching(left: Iterable[R], right: Iterable[S] | None, on: str) -> Iterator[tuple[R, S | None]]:
+    """Like `along`, for a table that a recipe may leave out: without it every partner is None."""
+    if right is None:
+        return ((row, None) for row in left)
+    return along(left, right, on)
