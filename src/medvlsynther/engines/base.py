@@ -99,6 +99,12 @@ class Endpoint(Record):
     price_reply: float = 0.0
     """The same for reply tokens."""
 
+    def price(self, usage: "Usage") -> float:
+        """What one reply costs, in currency units."""
+        cached = self.price_prompt if self.price_cached is None else self.price_cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        return (fresh * self.price_prompt + usage.cached_tokens * cached + usage.reply_tokens * self.price_reply) / 1e6
+
 
 class Engine(Protocol):
     """The door."""

@@ -1,8 +1,8 @@
 """From a recipe to steps: names become values, tables are wired, and each step gets the hash that names it.
 
 A stage module offers `run(ctx, …: Table[X], *, …settings) -> Iterator[Y]` and `VERSION`. Each `Table[X]` parameter
-takes the latest X written above it; `Table[X] | None` does without. Every other parameter is a setting, and its annotation
-says how the text of the recipe becomes its value.
+takes the latest X written above it; `Table[X] | None` does without. Every other parameter is a setting, and its
+annotation says how the text of the recipe becomes its value.
 """
 
 import inspect
