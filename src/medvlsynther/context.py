@@ -49,7 +49,7 @@ class Context:
         folder: Path,
         meter: Meter,
         *,
-        endpoint: Callable[[Model], Endpoint],
+        endpoint: Callable[[str], Endpoint],
         workers: int,
         on_reject: Callable[[Reject], None],
     ) -> None:
@@ -104,7 +104,7 @@ class Context:
     def _account(self, model: Model, usage: Usage) -> None:
         tokens = asdict(usage)
         self.usage.setdefault(model.name, Counter()).update(tokens)
-        self._meter.spent += self._endpoint(model).price(usage)
+        self._meter.spent += self._endpoint(model.name).price(usage)
         self._meter.add(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
 
     def _count(self, event: str) -> None:
@@ -113,7 +113,7 @@ class Context:
     def _engine(self, model: Model) -> tuple[Engine, Ledger | None]:
         """The connected engine of a model and its ledger, opened once a step."""
         if model.hash not in self._asked:
-            endpoint = self._endpoint(model)
+            endpoint = self._endpoint(model.name)
             engine: Engine = module("engines", endpoint.engine or model.engine).connect(
                 model, endpoint, self.images.read
             )

@@ -128,3 +128,12 @@ def parse_set(assignment: str, stages: Mapping[str, Any], where: str) -> dict[st
     if value is None or isinstance(value, Mapping):
         return {stage: value}
     raise BadSetting(f"--set {assignment!r} names no key", where=where, mend=f"Write --set {stage}.key=value")
+
+
+def expand(ref: str) -> list[str]:
+    """`name@*` as a reference to each variant; any other reference as it is.
+
+    Raises: UnknownName, MissingInput, BadSetting.
+    """
+    name, variant = split_ref(ref)
+    return [f"{name}@{each}" for each in read_card(name).variants] if variant == "*" else [ref]

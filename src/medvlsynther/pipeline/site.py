@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from medvlsynther.cards import Model, describe, parse_yaml
+from medvlsynther.cards import describe, parse_yaml
 from medvlsynther.engines.base import Endpoint
 from medvlsynther.errors import BadSetting, MissingInput
 from medvlsynther.records import Record
@@ -27,9 +27,9 @@ class Site(Record):
     models: dict[str, Endpoint] = Field(default_factory=dict)
     """Model card name to endpoint; "*" serves the rest."""
 
-    def endpoint(self, model: Model) -> Endpoint:
-        """Where `model` runs."""
-        return self.models.get(model.name) or self.models.get(ANY) or Endpoint()
+    def endpoint(self, model: str) -> Endpoint:
+        """Where the model of that card name runs."""
+        return self.models.get(model) or self.models.get(ANY) or Endpoint()
 
 
 def load_site(path: str | None) -> Site:

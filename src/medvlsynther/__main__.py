@@ -1,0 +1,5 @@
+"""`python -m medvlsynther`: the command."""
+
+from medvlsynther.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""`medvlsynther run`."""
+
+from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, err, grid, recipe_of, say, site_of
+
+
+def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolder = None, after: After = None) -> None:
+    """Run a recipe: every step that is not done yet.
+
+    Killed or interrupted, run it again: finished steps are kept and no answered request is asked twice.
+
+    Examples:
+
+        medvlsynther run quickstart
+
+        medvlsynther run audited --set collect.path=articles --set generate.model=lexical --set verify.model=lexical
+
+        medvlsynther run medsynvqa@5k --site cluster.yaml
+    """
+    from medvlsynther.pipeline.runner import run as run_recipe
+    from medvlsynther.pipeline.summary import datasets, funnel
+
+    where = site_of(site, store)
+    finished = run_recipe(recipe_of(recipe, sets, after), where, console=err)
+    grid(
+        ("stage", "rows", "rejected", "reasons", ""),
+        (
+            (
+                f.step.name,
+                f.manifest["rows"],
+                sum(f.manifest["rejects"].values()),
+                funnel(f.manifest),
+                "" if f.fresh else "kept",
+            )
+            for f in finished
+        ),
+        numbers=("rows", "rejected"),
+    )
+    for folder in datasets(where, finished):
+        say(f"Data set: {folder}", style="bold")

@@ -1,0 +1,122 @@
+"""What a plan will cost before a cent is spent: rows, requests, images, tokens and price, step by step.
+
+Counts are exact below finished steps and upper bounds elsewhere (nothing is assumed to be rejected). Tokens are
+estimates: four characters a token, and the model card's pixels a token for images.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from statistics import fmean
+from typing import Any
+
+from medvlsynther import catalog
+from medvlsynther.cards import Model, Prompt, Sampling
+from medvlsynther.engines.base import Usage
+from medvlsynther.pipeline.plan import Step
+from medvlsynther.pipeline.site import Site
+from medvlsynther.records import Figure
+from medvlsynther.store.layout import Store
+from medvlsynther.store.table import Table
+
+CHARS_A_TOKEN = 4
+SAMPLE = 200
+"""Figures read to learn how long captions are and how large images."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The average figure, as text and pixels."""
+
+    chars: float = 1500.0
+    images: float = 1.1
+    pixels_an_image: float = 384.0 * 300.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one step takes."""
+
+    step: Step
+    done: bool
+    rows_in: int | None
+    """Rows of its first table; None where nothing is known yet."""
+    rows_out: int | None
+    """Rows that it writes: exact when done, else at most."""
+    requests: int | None = None
+    """Requests to models; None where it asks none, or nothing is known yet."""
+    images: int = 0
+    """Images sent."""
+    shared_tokens: int = 0
+    """Static prompt tokens, the same in every request: a prefix cache computes them once."""
+    prompt_tokens: int = 0
+    """Prompt tokens in all, static part and images included."""
+    reply_tokens: int = 0
+    """Reply tokens in all."""
+    price: float = 0.0
+    """At the site's prices, nothing cached."""
+
+
+def estimate(steps: list[Step], store: Store, site: Site) -> list[Estimate]:
+    """One estimate a step, in order."""
+    rows: dict[str, int | None] = {}
+    estimates = []
+    for step in steps:
+        manifest = store.manifest(step.id)
+        first = next((source for source in step.inputs.values() if source), None)
+        rows_in = rows[first.id] if first else None
+        expect: Callable[[int | None, Mapping[str, Any]], int | None] = getattr(
+            catalog.module("stages", step.name), "expect", lambda count, _: count
+        )
+        rows[step.id] = int(manifest["rows"]) if manifest else expect(rows_in, step.settings)
+        found = Estimate(step, manifest is not None, rows_in, rows[step.id])
+        if step.models and manifest is None and rows_in is not None:
+            found = _asking(found, rows_in, _material(step, store), site)
+        estimates.append(found)
+    return estimates
+
+
+def _asking(base: Estimate, rows: int, material: Material, site: Site) -> Estimate:
+    step = base.step
+    rollouts = max((v.rollouts for v in step.settings.values() if isinstance(v, Sampling)), default=1)
+    static = sum(len(v.system) for v in step.settings.values() if isinstance(v, Prompt)) // CHARS_A_TOKEN
+    reply = getattr(catalog.module("stages", step.name), "REPLY_TOKENS", 200)
+    requests = rows * rollouts * len(step.models)
+    prompt_tokens, price = 0, 0.0
+    for model in step.models:
+        tokens = static + round(material.chars / CHARS_A_TOKEN + _image_tokens(material, model))
+        prompt_tokens += tokens * rows * rollouts
+        usage = Usage(prompt_tokens=tokens, reply_tokens=reply)
+        price += site.endpoint(model.name).price(usage) * rows * rollouts
+    return Estimate(
+        step,
+        base.done,
+        base.rows_in,
+        base.rows_out,
+        requests=requests,
+        images=round(requests * material.images),
+        shared_tokens=static,
+        prompt_tokens=prompt_tokens,
+        reply_tokens=reply * requests,
+        price=price,
+    )
+
+
+def _image_tokens(material: Material, model: Model) -> float:
+    return material.images * material.pixels_an_image / model.pixels_per_token
+
+
+def _material(step: Step, store: Store) -> Material:
+    """The average of the first figures upstream, where they are there already."""
+    source = next((s for s in step.inputs.values() if s and s.output is Figure and store.manifest(s.id)), None)
+    if source is None:
+        return Material()
+    figures = list(islice(Table(Figure, store.step(source.id) / source.table), SAMPLE))
+    pixels = [i.width_px * i.height_px for f in figures for i in f.images if i.width_px and i.height_px]
+    if not figures:
+        return Material()
+    return Material(
+        chars=fmean(len(f.caption) + sum(map(len, f.mentions)) for f in figures),
+        images=fmean(len(f.images) for f in figures),
+        pixels_an_image=fmean(pixels) if pixels else Material.pixels_an_image,
+    )
