@@ -133,6 +133,17 @@ class Figure(Record):
     """True for the drawn figures of the bundled corpus: never a patient's."""
 
 
+class Reject(Record):
+    """An input that ended here, and why."""
+
+    id: str
+    """Id of the article, figure or item; a file name where nothing was readable."""
+    reason: str
+    """Counted code in snake_case."""
+    detail: str = ""
+    """What exactly, for people; bounded in length."""
+
+
 class Article(Record):
     """An article as a source reads it, before its figures are judged one by one."""
 
@@ -140,7 +151,7 @@ class Article(Record):
     """Identity and licence."""
     figures: tuple[Figure, ...]
     """Usable figures, in reading order."""
-    rejects: tuple["Reject", ...] = ()
+    rejects: tuple[Reject, ...] = ()
     """Figures that cannot be used, each with its reason."""
 
 
@@ -299,14 +310,3 @@ class Term(Record):
     def text(self) -> str:
         """As printed in an option."""
         return self.display or self.name
-
-
-class Reject(Record):
-    """An input that ended here, and why."""
-
-    id: str
-    """Id of the article, figure or item; a file name where nothing was readable."""
-    reason: str
-    """Counted code in snake_case."""
-    detail: str = ""
-    """What exactly, for people; bounded in length."""
