@@ -6,13 +6,16 @@ order of requests; they know one server (or one process) and how to keep it busy
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, Literal, Protocol
 
 import jinja2
+import orjson
 
 from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.errors import BadSetting, ReplyError
-from medvlsynther.fingerprint import fingerprint
+from medvlsynther.fingerprint import LENGTH
 from medvlsynther.records import ImageRef, Record
 
 
@@ -34,6 +37,8 @@ class Request:
     """Number of the rollout, from 0."""
     about: Record | None = None
     """The record asked about, for whoever reads the reply; no part of the ledger's key."""
+    _words: "list[Rendered]" = field(init=False, default_factory=list, repr=False, compare=False)
+    """The words once rendered: the ledger and the engine both need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,20 @@ class Reply:
     """"stop", "length", or the server's own word."""
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
-    """Requests that it took."""
+    """Requests that it took, those turned away included."""
     latency_s: float = 0.0
     """Wall time of the last attempt; not part of any result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request without a usable reply: one row's end, counted by its reason."""
+
+    request: Request
+    reason: str
+    """Counted code in snake_case."""
+    detail: str = ""
+    """What exactly, for people; bounded in length, and never with a key in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,10 @@ class Rendered:
     task: str
 
 
+Event = Literal["kept", "answered", "failed"]
+"""What became of a request: the ledger had it and nothing was paid; the engine gave a reply; or a Failure."""
+
+
 class Endpoint(Record):
     """Where a model runs: the site file's entry for it."""
 
@@ -80,12 +100,18 @@ class Endpoint(Record):
     """Engine module; None takes the model card's."""
     base_url: str | tuple[str, ...] = ()
     """Server or servers (least in flight first), up to and with "/v1"."""
+    server: str | None = None
+    """Kind of server, e.g. "vllm", "anthropic" (engines/_servers.py has the list); None: found out at the start."""
     served_as: str | None = None
     """Model name on the server; None takes the card's `repo`."""
     key_env: str | None = None
     """Environment variable that holds the key; the key itself stands nowhere."""
     concurrency: int = 64
     """Most requests in flight."""
+    requests_per_minute: float | None = None
+    """Most requests sent in a minute, where the provider sets a limit."""
+    tokens_per_minute: float | None = None
+    """Most tokens, prompts and replies together, in a minute."""
     timeout_s: float = 600.0
     """Longest wait for one reply."""
     attempts: int = 4
@@ -122,6 +148,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def probe(self) -> None:
+        """Find out whether requests can be served at all, without asking one that is paid for.
+
+        Raises: EngineRefused with the mend when the server, the key or the model is not there.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
@@ -135,37 +168,52 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
+@lru_cache(maxsize=256)
+def _template(text: str) -> jinja2.Template | str:
+    """A compiled template, or the text itself where nothing in it varies."""
+    if any(mark in text for mark in ("{{", "{%", "{#")):
+        return _TEMPLATES.from_string(text)
+    return text.strip()
+
+
+def _fill(text: str, slots: Mapping[str, Any]) -> str:
+    template = _template(text)
+    filled = template if isinstance(template, str) else template.render(slots).strip()
+    # Half a surrogate pair is no character: a caption may hold one, JSON on the wire may not.
+    return filled if filled.isascii() else filled.encode("utf-8", "replace").decode()
+
+
 def render(request: Request) -> Rendered:
     """The words of a request. Slot values are inserted as they are, never read as templates.
 
     Raises: BadSetting when the card uses a slot that the stage does not fill.
     """
+    if request._words:
+        return request._words[0]
     card = request.prompt
     try:
-        parts = [
-            _TEMPLATES.from_string(text).render(request.slots).strip()
-            for text in (card.system, card.material, card.request)
-        ]
+        words = Rendered(*(_fill(text, request.slots) for text in (card.system, card.material, card.request)))
     except jinja2.TemplateError as error:
         raise BadSetting(str(error), where=f"prompts/{card.name}", mend="Use only the slots its task fills") from None
-    return Rendered(*parts)
+    request._words.append(words)
+    return words
 
 
 def ledger_key(request: Request, model: Model, sampling: Sampling) -> str:
-    """What makes two requests the same request: never where, when or how fast it is asked."""
+    """What makes two requests the same request: never where, when or how fast it is asked, nor how many rollouts."""
     words = render(request)
-    return fingerprint(
-        {
-            "model": [model.repo, model.revision, model.extra_body],
-            "sampling": sampling,
-            "words": [words.system, words.material, words.task],
-            "schema": request.schema,
-            "images": [image.sha256 for image in request.images],
-            "sample": request.sample,
-        }
-    )
+    parts = {
+        "model": [model.repo, model.revision, model.extra_body],
+        "sampling": [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
+        "words": [words.system, words.material, words.task],
+        "schema": request.schema if request.schema is None else dict(request.schema),
+        "images": [image.sha256 for image in request.images],
+        "sample": request.sample,
+    }
+    return sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:LENGTH]
 
 
 __all__ = [
-    "Bytes", "Endpoint", "Engine", "Rendered", "Reply", "ReplyError", "Request", "Usage", "ledger_key", "render",
+    "Bytes", "Endpoint", "Engine", "Event", "Failure", "Rendered", "Reply", "ReplyError", "Request", "Usage",
+    "ledger_key", "render",
 ]  # fmt: skip

@@ -1,0 +1,322 @@
+"""Asking a model many things: in order, in bounded memory, and never the same thing twice.
+
+Requests are drawn in the caller's thread, a window ahead; the engine works on them in one background thread that all
+askings of the process share, so that a generator and a verifier keep two servers busy at once, and two stages on one
+server share its limits. A reply is in the ledger before anybody sees it. What comes out stands in the order of what
+went in, whatever finished first.
+"""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from queue import SimpleQueue
+from typing import Any
+
+from medvlsynther.cards import Model, Sampling
+from medvlsynther.engines.base import Engine, Event, Failure, Reply, Request, Usage, ledger_key
+from medvlsynther.errors import EngineRefused, ReplyError
+from medvlsynther.store.ledger import Ledger
+
+WINDOW = 16
+"""Requests drawn ahead, in multiples of what may be in flight: one slow reply then holds nobody else up."""
+WINDOW_MOST = 4096
+GRACE_S = 5.0
+"""After a refusal, how long requests already sent may still bring their replies home."""
+PAID_FOR = frozenset({"truncated", "content_filter"})
+"""Failures that the server answered and charged for: kept in the ledger like replies, and not asked again."""
+
+Answer = Reply | Failure
+
+
+def ask(
+    engine: Engine,
+    ledger: Ledger | None,
+    model: Model,
+    requests: Iterable[Request],
+    sampling: Sampling,
+    *,
+    on_event: Callable[[Event], object] | None = None,
+) -> Iterator[Answer]:
+    """One reply or failure a request, in the order of the requests.
+
+    Requests are drawn lazily from `requests`, in the thread that draws from here. The ledger is asked first; equal
+    requests under way at the same time are sent once. Closing the generator early, or leaving it to the garbage
+    collector, cancels what is in flight and lets go of the engine's connections. `on_event` is called in the drawing
+    thread just before an answer is given.
+
+    Raises: EngineRefused when no request can succeed, StoreTrouble when a reply cannot be kept, and whatever
+    `requests` raises. Every reply that had arrived by then is in the ledger.
+    """
+    kept = None if engine.remembers else ledger
+    window: deque[_Slot] = deque()
+    most = min(WINDOW * max(engine.concurrency, 1), WINDOW_MOST)
+    source = iter(requests)
+    with _Crew(engine, kept, model, sampling) as crew:
+        drained = False
+        while window or not drained:
+            while not drained and len(window) < most:
+                request = next(source, None)
+                if request is None:
+                    drained = True
+                    break
+                window.append(crew.take(request))
+                if window[0].answer is not None:
+                    break
+            if window:
+                answer, event = crew.answer(window.popleft())
+                if on_event is not None:
+                    on_event(event)
+                yield answer
+
+
+class _Slot:
+    """One request under way."""
+
+    __slots__ = ("answer", "kept", "key", "request", "twins")
+
+    def __init__(self, request: Request, key: str | None) -> None:
+        self.request = request
+        self.key = key
+        self.answer: Answer | None = None
+        self.kept = False
+        self.twins: list[_Slot] = []
+
+
+class _Crew:
+    """What works on one asking: the caller's side hands slots over, the loop's side fills them."""
+
+    def __init__(self, engine: Engine, ledger: Ledger | None, model: Model, sampling: Sampling) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._model = model
+        self._sampling = sampling
+        self._waiting: deque[_Slot] = deque()
+        self._by_key: dict[str, _Slot] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._wanted: _Slot | None = None
+        self._poked = False
+        self._trouble: BaseException | None = None
+
+    def __enter__(self) -> "_Crew":
+        self._loop = _HALL.enter(self._engine)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        grace_s = GRACE_S if isinstance(error, EngineRefused) else 0.0
+        _HALL.leave(self._engine, self._stop(grace_s))
+
+    # ------------------------------------------------------------------------------ the caller's thread
+
+    def take(self, request: Request) -> _Slot:
+        """Answer a request from the ledger, join it to its twin under way, or hand it to the engine."""
+        if self._ledger is None:
+            return self._send(_Slot(request, None))
+        key = ledger_key(request, self._model, self._sampling)
+        slot = _Slot(request, key)
+        if (twin := self._by_key.get(key)) is not None:
+            slot.kept = True
+            twin.twins.append(slot)
+            if twin.answer is not None:
+                slot.answer = _readdress(twin.answer, request)
+        elif (entry := self._ledger.get(key)) is not None:
+            slot.kept = True
+            slot.answer = _unpack(entry, request)
+        else:
+            self._by_key[key] = slot
+            self._send(slot)
+        return slot
+
+    def answer(self, slot: _Slot) -> tuple[Answer, Event]:
+        """Wait for a slot's answer, and say what happened."""
+        while slot.answer is None and self._trouble is None:
+            self._wanted = slot
+            if slot.answer is None and self._trouble is None:  # looked at again: it may have come in between
+                self._wake.get()
+        if self._trouble is not None:
+            raise self._trouble
+        assert slot.answer is not None
+        if slot.key is not None and not slot.kept:
+            self._by_key.pop(slot.key, None)
+        return slot.answer, _event(slot)
+
+    def _send(self, slot: _Slot) -> _Slot:
+        self._waiting.append(slot)
+        if not self._poked:
+            self._poked = True
+            self._loop.call_soon_threadsafe(self._pump)
+        return slot
+
+    # ------------------------------------------------------------------------------ the loop's thread
+
+    def _pump(self) -> None:
+        self._poked = False
+        while self._waiting and len(self._tasks) < self._engine.concurrency and self._trouble is None:
+            task = self._loop.create_task(self._serve(self._waiting.popleft()))
+            self._tasks.add(task)
+            task.add_done_callback(self._landed)
+
+    async def _serve(self, slot: _Slot) -> None:
+        try:
+            answer: Answer = await self._engine.generate(slot.request, self._sampling)
+        except ReplyError as error:
+            answer = Failure(slot.request, error.reason, error.detail)
+        if self._ledger is not None and slot.key is not None:
+            entry = _pack(answer, self._model)
+            if entry is not None:
+                self._ledger.put(slot.key, entry)
+        slot.answer = answer
+        for twin in slot.twins:
+            twin.answer = _readdress(answer, twin.request)
+        if (wanted := self._wanted) is not None and wanted.answer is not None:
+            self._wanted = None
+            self._wake.put(None)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._trouble = self._trouble or error
+            self._wake.put(None)
+        self._pump()
+
+    async def _stop(self, grace_s: float) -> None:
+        self._waiting.clear()
+        if self._tasks and grace_s:
+            await asyncio.wait(set(self._tasks), timeout=grace_s)
+        for task in self._tasks:
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+            await asyncio.sleep(0)
+
+
+class _Hall:
+    """The background thread with the loop that all askings share; it lives while anybody asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._guests: list[Engine] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._process = os.getpid()
+
+    def enter(self, engine: Engine) -> asyncio.AbstractEventLoop:
+        """The loop, started if need be; `leave` must follow."""
+        with self._lock:
+            if self._process != os.getpid():  # a forked child has the variables of the thread, but not the thread
+                self._guests, self._loop, self._process = [], None, os.getpid()
+            if self._loop is None:
+                self._loop = _new_loop()
+                self._thread = threading.Thread(target=_run, args=(self._loop,), name="asking", daemon=True)
+                self._thread.start()
+            self._guests.append(engine)
+            return self._loop
+
+    def leave(self, engine: Engine, farewell: Coroutine[Any, Any, None]) -> None:
+        """Run `farewell` in the loop; the last to leave an engine closes it, the last of all stops the thread."""
+        if threading.current_thread() is self._thread:  # the garbage collector came by there: waiting would be for ever
+            threading.Thread(target=self.leave, args=(engine, farewell), name="asking-leaves").start()
+            return
+        if self._loop is None:
+            farewell.close()
+            return
+        try:
+            self._do(farewell)
+        finally:
+            with self._lock:
+                self._forget(engine)
+
+    def shut(self) -> None:
+        """End everything under way: for the end of the process."""
+        with self._lock:
+            if self._loop is not None and self._process == os.getpid():
+                self._do(_cancel_all())
+                for engine in list(self._guests):
+                    self._forget(engine)
+
+    def _forget(self, engine: Engine) -> None:
+        if self._loop is None or not any(guest is engine for guest in self._guests):
+            return
+        at = next(n for n, guest in enumerate(self._guests) if guest is engine)
+        del self._guests[at]
+        if not any(guest is engine for guest in self._guests):
+            self._do(engine.close())
+        if not self._guests and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop = self._thread = None
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.close()
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+_HALL = _Hall()
+atexit.register(_HALL.shut)
+
+
+def _pack(answer: Answer, model: Model) -> dict[str, Any] | None:
+    """A ledger entry; None for a failure that cost nothing and may be asked again."""
+    request = answer.request
+    entry = {"model": model.name or model.repo, "id": request.id, "images": [image.sha256 for image in request.images]}
+    if isinstance(answer, Reply):
+        return entry | {
+            "text": answer.text,
+            "reasoning": answer.reasoning,
+            "finish": answer.finish,
+            "usage": asdict(answer.usage),
+            "attempts": answer.attempts,
+            "latency_s": round(answer.latency_s, 3),
+        }
+    if answer.reason in PAID_FOR:
+        return entry | {"failed": answer.reason, "detail": answer.detail}
+    return None
+
+
+def _unpack(entry: Mapping[str, Any], request: Request) -> Answer:
+    if "failed" in entry:
+        return Failure(request, entry["failed"], entry.get("detail", ""))
+    return Reply(
+        request=request,
+        text=entry["text"],
+        reasoning=entry["reasoning"],
+        finish=entry["finish"],
+        usage=Usage(**entry["usage"]),
+        attempts=entry["attempts"],
+        latency_s=entry["latency_s"],
+    )
+
+
+def _readdress(answer: Answer, request: Request) -> Answer:
+    return replace(answer, request=request)
+
+
+def _event(slot: _Slot) -> Event:
+    if isinstance(slot.answer, Failure):
+        return "failed"
+    return "kept" if slot.kept else "answered"
