@@ -15,7 +15,9 @@ from typing import NamedTuple
 from medvlsynther.records import Term
 
 _WORD = re.compile(r"[\w\u0300-\u036f]+(?:['’]s\b)?")
-_GAP = re.compile(r"[\s\-\u2010-\u2015\u2212/]{1,3}")
+_GAP = re.compile(r"[\s\-\u2010-\u2015\u2212/&]{1,3}|(?<=\b[A-Z])\.\s?")
+"""What may stand between the words of a term: blank, hyphen, slash, ampersand, and the point of an initial."""
+
 _BRITISH = re.compile(r"our(s?)$")
 _PLURALS = (("is", "es"), ("um", "a"), ("us", "i"), ("on", "a"), ("a", "ae"), ("ix", "ices"), ("ex", "ices"))
 _IRREGULAR = {"tooth": "teeth", "foot": "feet", "biopsy": "biopsies"}
