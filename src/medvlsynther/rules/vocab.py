@@ -7,7 +7,7 @@ words end at one dictionary look-up. What counts as the same word: case (but for
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -29,14 +29,6 @@ class Hit(NamedTuple):
     term: Term
     start: int
     end: int
-
-
-class _Alias(NamedTuple):
-    words: tuple[str, ...]
-    """Words as compared: folded, or as written for an alias in capitals."""
-    exact: bool
-    """True for an alias in capitals."""
-    term: Term
 
 
 @lru_cache(maxsize=1 << 16)
@@ -74,18 +66,12 @@ def _plurals(word: str) -> Iterator[str]:
             yield word.removesuffix(ending) + plural
 
 
-def _spellings(term: Term) -> Iterator[_Alias]:
-    for alias in dict.fromkeys((term.name, term.display, *term.aliases)):
-        raw = tuple(_WORD.findall(alias))
-        if not raw:
-            continue
-        if alias.isupper():
-            yield _Alias(raw, True, term)
-            yield _Alias((*raw[:-1], raw[-1] + "s"), True, term)
-            continue
-        # The plural is formed before folding, so that "vertebrae" and "metastases" meet their folded forms.
-        for last in _plurals(raw[-1].lower()):
-            yield _Alias((*map(fold, raw[:-1]), fold(last)), False, term)
+def _spellings(alias: str) -> Iterator[tuple[str, ...]]:
+    """The words of one alias in singular and plural, as they are compared."""
+    *first, last = _WORD.findall(alias)
+    # The plural is formed before folding, so that "vertebrae" and "metastases" meet their folded forms.
+    for form in (last, last + "s") if alias.isupper() else map(fold, _plurals(last.lower())):
+        yield (*(first if alias.isupper() else map(fold, first)), form)
 
 
 class Lexicon:
@@ -94,14 +80,15 @@ class Lexicon:
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(terms)
         self._by_name = {term.name: term for term in reversed(self.terms)}
-        by_head: dict[str, dict[tuple[bool, tuple[str, ...]], _Alias]] = {}
+        self._folded: dict[tuple[str, ...], Term] = {}
+        self._exact: dict[tuple[str, ...], Term] = {}
+        lengths: dict[str, set[int]] = {}
         for term in self.terms:
-            for alias in _spellings(term):
-                by_head.setdefault(fold(alias.words[0]), {}).setdefault((alias.exact, alias.words), alias)
-        self._by_head = {
-            head: tuple(sorted(aliases.values(), key=lambda alias: (-len(alias.words), not alias.exact)))
-            for head, aliases in by_head.items()
-        }
+            for alias in filter(_WORD.search, (term.name, term.display, *term.aliases)):
+                for spelling in _spellings(alias):
+                    (self._exact if alias.isupper() else self._folded).setdefault(spelling, term)
+                    lengths.setdefault(fold(spelling[0]), set()).add(len(spelling))
+        self._lengths = {head: sorted(found, reverse=True) for head, found in lengths.items()}
 
     def get(self, name: str) -> Term | None:
         """The term of that canonical name."""
@@ -109,19 +96,22 @@ class Lexicon:
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """Every term in the text, from left to right; of terms that start at one word, the longest; none overlap."""
-        found = list(_WORD.finditer(text))
+        raw = _WORD.findall(text)
+        folded = list(map(fold, raw))
+        places = [place for place, word in enumerate(folded) if word in self._lengths]
+        if not places:
+            return ()
+        spans = [match.span() for match in _WORD.finditer(text)]
         hits: list[Hit] = []
         free = 0
-        for place, match in enumerate(found):
+        for place in places:
             if place < free:
                 continue
-            aliases = self._by_head.get(fold(match.group()))
-            if aliases is None:
-                continue
-            for alias in aliases:
-                stop = place + len(alias.words)
-                if stop <= len(found) and _stands(alias, text, found[place:stop]):
-                    hits.append(Hit(alias.term, match.start(), found[stop - 1].end()))
+            for length in self._lengths[folded[place]]:
+                stop = place + length
+                term = self._exact.get(tuple(raw[place:stop])) or self._folded.get(tuple(folded[place:stop]))
+                if term is not None and _joined(text, spans[place:stop]):
+                    hits.append(Hit(term, spans[place][0], spans[stop - 1][1]))
                     free = stop
                     break
         return tuple(hits)
@@ -134,14 +124,9 @@ class Lexicon:
         return None
 
 
-def _stands(alias: _Alias, text: str, found: Sequence[re.Match[str]]) -> bool:
-    if alias.exact:
-        said: Iterable[str] = (match.group() for match in found)
-    else:
-        said = (fold(match.group()) for match in found)
-    return tuple(said) == alias.words and all(
-        _GAP.fullmatch(text, one.end(), other.start()) for one, other in pairwise(found)
-    )
+def _joined(text: str, spans: Sequence[tuple[int, int]]) -> bool:
+    """True when only blanks, hyphens and the like stand between words."""
+    return all(_GAP.fullmatch(text, one[1], other[0]) for one, other in pairwise(spans))
 
 
 # ------------------------------------------------------------------------------------------- denied and doubted
