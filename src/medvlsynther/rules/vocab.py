@@ -110,7 +110,7 @@ class Lexicon:
             for length in self._lengths[folded[place]]:
                 stop = place + length
                 term = self._exact.get(tuple(raw[place:stop])) or self._folded.get(tuple(folded[place:stop]))
-                if term is not None and _joined(text, spans[place:stop]):
+                if term is not None and stop <= len(raw) and _joined(text, spans[place:stop]):
                     hits.append(Hit(term, spans[place][0], spans[stop - 1][1]))
                     free = stop
                     break
