@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from medvlsynther.records import Term
@@ -67,11 +66,31 @@ def _plurals(word: str) -> Iterator[str]:
 
 
 def _spellings(alias: str) -> Iterator[tuple[str, ...]]:
-    """The words of one alias in singular and plural, as they are compared."""
+    """The words of one alias in singular and plural: as written for an alias in capitals, else folded."""
     *first, last = _WORD.findall(alias)
     # The plural is formed before folding, so that "vertebrae" and "metastases" meet their folded forms.
     for form in (last, last + "s") if alias.isupper() else map(fold, _plurals(last.lower())):
         yield (*(first if alias.isupper() else map(fold, first)), form)
+
+
+class _Node:
+    """A step into the trie of folded words."""
+
+    __slots__ = ("exact", "further", "term")
+
+    def __init__(self) -> None:
+        self.further: dict[str, _Node] = {}
+        self.term: Term | None = None
+        self.exact: dict[tuple[str, ...], Term] = {}
+
+    def add(self, spelling: tuple[str, ...], term: Term, exact: bool) -> None:
+        node = self
+        for word in spelling:
+            node = node.further.setdefault(fold(word), _Node())
+        if exact:
+            node.exact.setdefault(spelling, term)
+        elif node.term is None:
+            node.term = term
 
 
 class Lexicon:
@@ -80,15 +99,11 @@ class Lexicon:
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(terms)
         self._by_name = {term.name: term for term in reversed(self.terms)}
-        self._folded: dict[tuple[str, ...], Term] = {}
-        self._exact: dict[tuple[str, ...], Term] = {}
-        lengths: dict[str, set[int]] = {}
+        self._root = _Node()
         for term in self.terms:
             for alias in filter(_WORD.search, (term.name, term.display, *term.aliases)):
                 for spelling in _spellings(alias):
-                    (self._exact if alias.isupper() else self._folded).setdefault(spelling, term)
-                    lengths.setdefault(fold(spelling[0]), set()).add(len(spelling))
-        self._lengths = {head: sorted(found, reverse=True) for head, found in lengths.items()}
+                    self._root.add(spelling, term, alias.isupper())
 
     def get(self, name: str) -> Term | None:
         """The term of that canonical name."""
@@ -98,23 +113,36 @@ class Lexicon:
         """Every term in the text, from left to right; of terms that start at one word, the longest; none overlap."""
         raw = _WORD.findall(text)
         folded = list(map(fold, raw))
-        places = [place for place, word in enumerate(folded) if word in self._lengths]
+        heads = self._root.further
+        places = [place for place, word in enumerate(folded) if word in heads]
         if not places:
             return ()
         spans = [match.span() for match in _WORD.finditer(text)]
         hits: list[Hit] = []
         free = 0
         for place in places:
-            if place < free:
-                continue
-            for length in self._lengths[folded[place]]:
-                stop = place + length
-                term = self._exact.get(tuple(raw[place:stop])) or self._folded.get(tuple(folded[place:stop]))
-                if term is not None and stop <= len(raw) and _joined(text, spans[place:stop]):
-                    hits.append(Hit(term, spans[place][0], spans[stop - 1][1]))
-                    free = stop
-                    break
+            if place >= free and (found := self._longest(text, place, raw, folded, spans)):
+                term, free = found
+                hits.append(Hit(term, spans[place][0], spans[free - 1][1]))
         return tuple(hits)
+
+    def _longest(
+        self, text: str, place: int, raw: list[str], folded: list[str], spans: list[tuple[int, int]]
+    ) -> tuple[Term, int] | None:
+        """The longest term that starts at a word, and the number of the word after it."""
+        node = self._root.further[folded[place]]
+        found = None
+        stop = place + 1
+        while True:
+            term = node.exact.get(tuple(raw[place:stop])) if node.exact else None
+            if term := term or node.term:
+                found = (term, stop)
+            if stop == len(raw) or folded[stop] not in node.further:
+                return found
+            if not _GAP.fullmatch(text, spans[stop - 1][1], spans[stop][0]):
+                return found
+            node = node.further[folded[stop]]
+            stop += 1
 
     def whole(self, text: str) -> Term | None:
         """The term that the whole text is a spelling of, as an option's text is."""
@@ -122,11 +150,6 @@ class Lexicon:
         if len(hits) == 1 and not _WORD.search(text[: hits[0].start] + " " + text[hits[0].end :]):
             return hits[0].term
         return None
-
-
-def _joined(text: str, spans: Sequence[tuple[int, int]]) -> bool:
-    """True when only blanks, hyphens and the like stand between words."""
-    return all(_GAP.fullmatch(text, one[1], other[0]) for one, other in pairwise(spans))
 
 
 # ------------------------------------------------------------------------------------------- denied and doubted
