@@ -1,0 +1,115 @@
+"""What a data set holds, counted while its rows pass by: memory grows with the number of articles, not of rows."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from medvlsynther.export.rows import Row
+from medvlsynther.records import ArticleRef, Origin
+
+BANDS = 10
+"""Bars of the score distribution: [0, 0.1), [0.1, 0.2), …, with 1.0 on its own."""
+
+
+@dataclass
+class Credit:
+    """What one article is owed by a user of the data set."""
+
+    article: ArticleRef
+    figures: set[str] = field(default_factory=set)
+    rows: int = 0
+
+
+@dataclass
+class Census:
+    """Counts of everything that the card tells."""
+
+    splits: Counter[str] = field(default_factory=Counter)
+    """Rows of each split."""
+    rejects: Counter[str] = field(default_factory=Counter)
+    """Items that the exporter refused, by reason."""
+    parts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Rows by title of a breakdown and value in it; a breakdown nobody filled is not there."""
+    scores: Counter[str] = field(default_factory=Counter)
+    """Rows by band of the rubric's score."""
+    criteria: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Criterion to rows in which it was "met" or "missed", and who "by" decided."""
+    cards: dict[str, str] = field(default_factory=dict)
+    """Every model, prompt and rubric behind the rows, as "folder/name" to the SHA-256 of its text."""
+    writers: Counter[str] = field(default_factory=Counter)
+    """Rows by name of the model that wrote them."""
+    credits: dict[str, Credit] = field(default_factory=dict)
+    """Article id to what it is owed."""
+    images: int = 0
+    """Images in all rows."""
+    image_bytes: int = 0
+    """Bytes of these images."""
+    synthetic: int = 0
+    """Rows about drawn figures."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all splits."""
+        return self.splits.total()
+
+    def add(self, row: Row) -> None:
+        """Count one row."""
+        self.splits[row.split] += 1
+        self.images += len(row.images)
+        self.image_bytes += sum(map(len, row.images))
+        self.synthetic += row.figure.synthetic
+        self.writers[row.item.origin.model] += 1
+        self._break_down(row)
+        self._note(row.item.origin)
+        self._credit(row)
+        self._judge(row)
+
+    def _break_down(self, row: Row) -> None:
+        parts = {
+            "Letter of the key": row.item.answer,
+            "Options": str(len(row.item.options)),
+            "Images in a row": str(len(row.images)),
+            "Licence": row.figure.article.licence.code,
+        }
+        if row.figure.category:
+            parts["Kind of image"] = row.figure.category
+        if row.label:
+            parts |= {
+                "Question type": row.label.question_type,
+                "Modality": row.label.modality,
+                "Anatomy": row.label.anatomy,
+            }
+        for title, value in parts.items():
+            self.parts[title][value] += 1
+        for note in row.item.notes:
+            self.parts["Lint warnings"][note.rule] += 1
+
+    def _note(self, origin: Origin) -> None:
+        self.cards[f"models/{origin.model}"] = origin.model_hash
+        self.cards[f"prompts/{origin.prompt}"] = origin.prompt_hash
+
+    def _credit(self, row: Row) -> None:
+        article = row.figure.article
+        credit = self.credits.setdefault(article.article_id, Credit(article))
+        credit.figures.add(row.figure.figure_id)
+        credit.rows += 1
+
+    def _judge(self, row: Row) -> None:
+        verdict = row.verdict
+        if verdict is None:
+            return
+        self._note(verdict.origin)
+        self.cards[f"rubrics/{verdict.rubric}"] = verdict.rubric_hash
+        self.scores[band(verdict.score)] += 1
+        for mark in verdict.marks:
+            self.criteria[mark.criterion]["met" if mark.passed else "missed"] += 1
+            self.criteria[mark.criterion][f"by {mark.by}"] += 1
+
+
+def band(score: float | None) -> str:
+    """The bar of the score distribution that a score belongs to."""
+    if score is None:
+        return "none"
+    if score >= 1.0:
+        return "1.0"
+    low = max(0, int(score * BANDS)) / BANDS
+    return f"{low:.1f} to {low + 1 / BANDS:.1f}"
