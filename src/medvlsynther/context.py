@@ -16,15 +16,15 @@ from typing import TypeVar
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.catalog import module
-from medvlsynther.engines._asking import Failure, ask
-from medvlsynther.engines.base import Endpoint, Engine, Reply, Request, Usage
+from medvlsynther.engines._asking import ask
+from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage
 from medvlsynther.errors import ReplyError
 from medvlsynther.progress import Meter
 from medvlsynther.records import ImageRef, Reject
 from medvlsynther.store.corpus import open_member
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store
-from medvlsynther.store.ledger import Ledger
+from medvlsynther.store.ledger import Ledger, ledger_folder
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -107,7 +107,7 @@ class Context:
         self._meter.spent += self._endpoint(model.name).price(usage)
         self._meter.add(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
 
-    def _count(self, event: str) -> None:
+    def _count(self, event: Event) -> None:
         self._meter.add(**{event: 1})
 
     def _engine(self, model: Model) -> tuple[Engine, Ledger | None]:
@@ -119,7 +119,7 @@ class Context:
             )
             ledger = None
             if not engine.remembers:
-                ledger = Ledger(self.store.replies / f"{model.name}-{model.hash[:8]}")
+                ledger = Ledger(ledger_folder(self.store.replies, model))
                 self._open.callback(ledger.close)
             self._asked[model.hash] = (engine, ledger)
         return self._asked[model.hash]

@@ -60,7 +60,21 @@ def test_a_variant_switches_a_stage_on_at_the_place_where_it_stands() -> None:
 
 def test_all_eleven_published_data_sets_are_variants() -> None:
     names = [ref.partition("@")[2] for ref in expand("medsynvqa@*")]
-    assert names == ("13k 10k 5k 2k 1k 5k-qwen-glm 5k-internvl-glm 5k-glm-glm 5k-no-verify 5k-pmc-style 5k-sft".split())
+    assert names == (
+        [
+            "13k",
+            "10k",
+            "5k",
+            "2k",
+            "1k",
+            "5k-qwen-glm",
+            "5k-internvl-glm",
+            "5k-glm-glm",
+            "5k-no-verify",
+            "5k-pmc-style",
+            "5k-sft",
+        ]
+    )
 
 
 def test_set_reaches_into_a_stage_whose_name_has_a_dot() -> None:

@@ -7,9 +7,9 @@ import typer
 
 from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, grid, recipe_of, say, store_of
 from medvlsynther.errors import MissingInput, UnknownName
+from medvlsynther.pipeline.desk import REJECTS
 from medvlsynther.pipeline.lineage import head
 from medvlsynther.pipeline.plan import plan
-from medvlsynther.pipeline.runner import REJECTS
 
 
 def run(

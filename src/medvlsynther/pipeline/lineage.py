@@ -10,7 +10,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from medvlsynther.errors import MissingInput
-from medvlsynther.pipeline.runner import REJECTS
+from medvlsynther.pipeline.desk import REJECTS
 from medvlsynther.store.layout import Store
 
 KEYS = ("item_id", "question_id", "figure_id")

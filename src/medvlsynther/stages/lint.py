@@ -9,6 +9,7 @@ from medvlsynther.rules.lint import Lexicons, fix, lint
 from medvlsynther.store.table import Table, along
 
 VERSION = 1
+STREAMS = True
 
 
 def run(

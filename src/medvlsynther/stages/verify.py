@@ -9,6 +9,7 @@ from medvlsynther.records import Figure, Item, Verdict
 from medvlsynther.store.table import Table, along
 
 VERSION = 1
+STREAMS = True
 REPLY_TOKENS = 280
 
 
