@@ -88,18 +88,27 @@ class Context:
 
         Raises: EngineRefused when the server serves nobody; what was answered is kept.
         """
-        engine, ledger = self._engine(model)
-        for answer in ask(engine, ledger, model, requests, sampling, on_event=self._count):
+        for answer in self.answers(model, requests, sampling):
             if isinstance(answer, Failure):
                 self.reject(answer.request.id, answer.reason, answer.detail)
                 continue
-            self._account(model, answer.usage)
             try:
                 value = read(answer)
             except ReplyError as error:
                 self.reject(answer.request.id, error.reason, error.detail)
             else:
                 yield value
+
+    def answers(self, model: Model, requests: Iterable[Request], sampling: Sampling) -> Iterator[Reply | Failure]:
+        """The reply to each request, or how it failed, in request order: for stages that ask more than once an input.
+
+        Raises: EngineRefused when the server serves nobody; what was answered is kept.
+        """
+        engine, ledger = self._engine(model)
+        for answer in ask(engine, ledger, model, requests, sampling, on_event=self._count):
+            if isinstance(answer, Reply):
+                self._account(model, answer.usage)
+            yield answer
 
     def _account(self, model: Model, usage: Usage) -> None:
         tokens = asdict(usage)

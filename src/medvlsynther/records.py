@@ -182,6 +182,21 @@ class LintNote(Record):
     """What was found, in a few words."""
 
 
+class Trial(Record):
+    """How often a model reached the key of an item, under which view of it."""
+
+    view: str
+    """What the model saw: "stem" (stem and options, no image), "options", "caption", "image" (everything)."""
+    model: str
+    """Name of the model card."""
+    asked: int
+    """Answers that could be read or not: rotations times rollouts."""
+    right: int
+    """Answers that were the key."""
+    unknown: int = 0
+    """Calls that failed for good: never taken for a wrong or a right answer."""
+
+
 class Item(Record):
     """One multiple-choice question about one figure."""
 
@@ -199,6 +214,10 @@ class Item(Record):
     """A chain of thought that ends in the key, where `explain` wrote one."""
     notes: tuple[LintNote, ...] = ()
     """Lint warnings."""
+    trials: tuple[Trial, ...] = ()
+    """What `blind` and `solve` counted."""
+    parent: str | None = None
+    """Item that this one repairs; both stay in their tables."""
     origin: Origin
     """Who wrote it."""
 

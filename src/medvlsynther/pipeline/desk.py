@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from medvlsynther import __version__, catalog
+from medvlsynther import __version__
 from medvlsynther.context import Context
 from medvlsynther.errors import StepFailed, UserError
 from medvlsynther.pipeline.plan import Step, cards_of, settings_text
@@ -55,7 +55,7 @@ class Desk:
 
     def rows(self, tables: Mapping[str, Table[Any] | None]) -> Generator[Record]:
         """The stage's rows, each written before it is given on."""
-        stage = catalog.module("stages", self.step.name).run
+        stage = self.step.module.run
         try:
             for row in stage(self._ctx, **tables, **self.step.settings):
                 self.writer.add(row)
@@ -71,14 +71,14 @@ class Desk:
         Raises: StepFailed when a record-wise stage lost or invented an input.
         """
         rejected = sum(self.reasons.values())
-        stage = catalog.module("stages", self.step.name)
+        stage = self.step.module
         record_wise = inputs is not None and getattr(stage, "RECORD_WISE", True)
         if record_wise and self.writer.rows + rejected != inputs:
             what = f"{inputs} rows went in, {self.writer.rows} came out and {rejected} were rejected"
             raise StepFailed(f"{self.step.id}: {what}")
         manifest = {
             "id": self.step.id,
-            "stage": self.step.name,
+            "stage": self.step.stage,
             "version": stage.VERSION,
             "medvlsynther": __version__,
             "settings": settings_text(self.step),

@@ -10,7 +10,6 @@ from itertools import islice
 from statistics import fmean
 from typing import Any
 
-from medvlsynther import catalog
 from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.engines.base import Usage
 from medvlsynther.pipeline.plan import Step
@@ -66,7 +65,7 @@ def estimate(steps: list[Step], store: Store, site: Site) -> list[Estimate]:
         first = next((source for source in step.inputs.values() if source), None)
         rows_in = rows[first.id] if first else None
         expect: Callable[[int | None, Mapping[str, Any]], int | None] = getattr(
-            catalog.module("stages", step.name), "expect", lambda count, _: count
+            step.module, "expect", lambda count, _: count
         )
         rows[step.id] = int(manifest["rows"]) if manifest else expect(rows_in, step.settings)
         found = Estimate(step, manifest is not None, rows_in, rows[step.id])
@@ -80,7 +79,7 @@ def _asking(base: Estimate, rows: int, material: Material, site: Site) -> Estima
     step = base.step
     rollouts = max((v.rollouts for v in step.settings.values() if isinstance(v, Sampling)), default=1)
     static = sum(len(v.system) for v in step.settings.values() if isinstance(v, Prompt)) // CHARS_A_TOKEN
-    reply = getattr(catalog.module("stages", step.name), "REPLY_TOKENS", 200)
+    reply = getattr(step.module, "REPLY_TOKENS", 200)
     requests = rows * rollouts * len(step.models)
     prompt_tokens, price = 0, 0.0
     for model in step.models:

@@ -26,6 +26,10 @@ from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.table import Table
 
 
+STAGE = "stage"
+"""Setting that names the stage, where a recipe uses one twice: `verify-again: {stage: verify, …}`."""
+
+
 @dataclass(frozen=True)
 class Signature:
     """What a stage takes and gives, read off its `run`."""
@@ -45,7 +49,9 @@ class Step:
     """A stage bound to its settings and inputs."""
 
     name: str
-    """Stage name, as in the recipe."""
+    """Its key in the recipe: the stage's name, unless the settings name the stage."""
+    stage: str
+    """Name of the stage's module."""
     settings: Mapping[str, Any]
     """Bound values of all settings."""
     inputs: Mapping[str, "Step | None"]
@@ -54,6 +60,11 @@ class Step:
     """Record class of the table written."""
     id: str = field(default="")
     """"<stage>-<fingerprint>", the folder's name."""
+
+    @property
+    def module(self) -> types.ModuleType:
+        """The stage's module."""
+        return catalog.module("stages", self.stage)
 
     @property
     def table(self) -> str:
@@ -122,20 +133,22 @@ def plan(recipe: Recipe, *, cache: Path | None = None) -> list[Step]:
 
 
 def _bound(name: str, settings: Any, latest: Mapping[type[Record], Step], where: str, cache: Path | None) -> Step:
-    takes = signature(name)
+    given = dict(settings) if isinstance(settings, Mapping) else settings or {}
+    stage = str(given.pop(STAGE, name)) if isinstance(given, dict) else name
+    takes = signature(stage)
     inputs = {parameter: latest.get(record) for parameter, record in takes.tables.items()}
     lacking = [p for p, source in inputs.items() if source is None and p not in takes.optional]
     if lacking:
         wanted = ", ".join(takes.tables[p].__name__ for p in lacking)
         raise BadSetting(f"Nothing above writes {wanted}", where=where, mend="Put the stage that writes it before")
-    values = bind(takes.settings, settings or {}, where, cache)
+    values = bind(takes.settings, given, where, cache)
     identity = {
-        "stage": name,
-        "version": catalog.module("stages", name).VERSION,
+        "stage": stage,
+        "version": catalog.module("stages", stage).VERSION,
         "settings": values,
         "inputs": {parameter: source.id if source else None for parameter, source in inputs.items()},
     }
-    return Step(name, values, inputs, takes.output, f"{name}-{fingerprint(identity)}")
+    return Step(name, stage, values, inputs, takes.output, f"{stage}-{fingerprint(identity)}")
 
 
 def bind(parameters: Mapping[str, inspect.Parameter], given: Any, where: str, cache: Path | None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import orjson
 import yaml
 from rich.console import Console
 
-from medvlsynther import catalog
 from medvlsynther.pipeline.desk import perform, wires
 from medvlsynther.pipeline.plan import Step, plan
 from medvlsynther.pipeline.recipe import Recipe
@@ -73,7 +72,7 @@ def _joins(step: Step, chain: list[Step]) -> bool:
     under_way = {member.id for member in chain}
     return (
         bool(chain[0].models)
-        and getattr(catalog.module("stages", step.name), "STREAMS", False)
+        and getattr(step.module, "STREAMS", False)
         and sources[0] == chain[-1].id
         and not under_way.intersection(sources[1:])
     )
@@ -84,7 +83,7 @@ def record_run(store: Store, recipe: Recipe, steps: list[Step]) -> None:
     folder = store.runs / recipe.folder
     resolved = {"recipe": recipe.ref, "after": recipe.after.ref if recipe.after else None, "stages": recipe.stages}
     write_aside(folder / "recipe.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
-    lines = [{"stage": step.name, "id": step.id, "inputs": wires(step)} for step in steps]
+    lines = [{"name": step.name, "stage": step.stage, "id": step.id, "inputs": wires(step)} for step in steps]
     write_aside(folder / "plan.json", orjson.dumps(lines, option=orjson.OPT_INDENT_2))
 
 

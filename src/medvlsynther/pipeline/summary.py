@@ -24,7 +24,7 @@ def funnel(manifest: Mapping[str, Any]) -> str:
 def datasets(site: Site, finished: Iterable[Finished]) -> list[Path]:
     """The folders that export stages wrote."""
     store = Store(Path(site.store))
-    found = (store.step(f.step.id) / "dataset" for f in finished if f.step.name.startswith("export."))
+    found = (store.step(f.step.id) / "dataset" for f in finished if f.step.stage.startswith("export."))
     return [folder for folder in found if folder.is_dir()]
 
 
