@@ -1,0 +1,38 @@
+"""Counting how often a model reaches a key without, or with, the image; and what follows from the counts.
+
+Options are shown in rotated orders and answers are mapped back, so that a favourite letter earns nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from medvlsynther.records import LETTERS, Item, Trial
+
+
+def rotated(options: Sequence[str], by: int) -> dict[str, str]:
+    """Options by letter after moving the first `by` of them to the end."""
+    by %= len(options)
+    return dict(zip(LETTERS, [*options[by:], *options[:by]], strict=False))
+
+
+def unrotated(letter: str, by: int, count: int) -> str:
+    """The letter that an option had before `rotated(options, by)`, of `count` options."""
+    return LETTERS[(LETTERS.index(letter) + by) % count]
+
+
+def solved(trial: Trial) -> bool:
+    """Right in more than half of the answers."""
+    return 2 * trial.right > trial.asked - trial.unknown > 0
+
+
+def answerable(trials: Iterable[Trial], first_right: int) -> bool:
+    """The soft rule for an item that models answer without its image.
+
+    Dropped when at least two models are right at their first try (`first_right` counts them), or one is right in most
+    rotations: one lucky guess is no evidence.
+    """
+    return first_right >= 2 or any(solved(trial) for trial in trials)
+
+
+def with_trials(item: Item, trials: Sequence[Trial]) -> Item:
+    """The item with more counts."""
+    return item.model_copy(update={"trials": (*item.trials, *trials)})
