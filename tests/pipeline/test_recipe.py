@@ -119,3 +119,12 @@ def test_a_broken_recipe_names_its_fault(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(BadSetting, match=r"broken\.yaml"):
         load_recipe(str(file))
+
+
+def test_a_reference_follows_what_the_command_line_sets(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("description: r\nstages:\n  verify: {model: a}\n  blind: {models: ['${verify.model}'], x: '${a'}\n")
+    assert load_recipe(str(file)).stages["blind"] == {"models": ["a"], "x": "${a"}
+    assert load_recipe(str(file), sets=["verify.model=b"]).stages["blind"]["models"] == ["b"]
+    with pytest.raises(BadSetting, match="refers to nothing"):
+        load_recipe(str(file), sets=["verify=null"])

@@ -25,7 +25,6 @@ from medvlsynther.records import Record
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.table import Table
 
-
 STAGE = "stage"
 """Setting that names the stage, where a recipe uses one twice: `verify-again: {stage: verify, …}`."""
 

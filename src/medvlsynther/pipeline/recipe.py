@@ -3,6 +3,7 @@
 Source: merge patches as in RFC 7396, so that `null` takes a stage or a setting away.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from medvlsynther.errors import BadSetting, UnknownName
 from medvlsynther.records import Record
 
 FOLDER = "recipes"
+
+REFERENCE = re.compile(r"\$\{(?P<stage>[\w.-]+)\.(?P<key>\w+)\}")
 
 Settings = dict[str, Any]
 
@@ -97,7 +100,7 @@ def load_recipe(ref: str, *, after: str | None = None, sets: Iterable[str] = ())
     for assignment in sets:
         stages = patched(stages, parse_set(assignment, stages, ref))
     running = {stage: settings for stage, settings in stages.items() if settings is not None}
-    return Recipe(ref=ref, stages=running, after=load_recipe(after) if after else None)
+    return Recipe(ref=ref, stages=referred(running, running, ref), after=load_recipe(after) if after else None)
 
 
 def patched(stages: Mapping[str, Settings | None], patch: Mapping[str, Any]) -> dict[str, Settings | None]:
@@ -106,6 +109,24 @@ def patched(stages: Mapping[str, Settings | None], patch: Mapping[str, Any]) -> 
     for stage, settings in patch.items():
         result[stage] = None if settings is None else merge(result.get(stage) or {}, settings)
     return result
+
+
+def referred(value: Any, stages: Mapping[str, Any], where: str) -> Any:
+    """Settings with each `${stage.key}` replaced by that setting, so that one line changes a model everywhere.
+
+    Raises: BadSetting for a reference to nothing.
+    """
+    if isinstance(value, Mapping):
+        return {key: referred(part, stages, where) for key, part in value.items()}
+    if isinstance(value, list):
+        return [referred(part, stages, where) for part in value]
+    found = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return value
+    settings = stages.get(found["stage"])
+    if not isinstance(settings, Mapping) or found["key"] not in settings:
+        raise BadSetting(f"{value} refers to nothing", where=where, mend="Name a setting that the recipe holds")
+    return settings[found["key"]]
 
 
 def parse_set(assignment: str, stages: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -36,13 +36,11 @@ def run(
     item is not dropped for it, because its caption is what it was made from).
     Rejects: blind_answerable, by the soft rule: two models right at once, or one in most rotations.
     """
-    asked = {
-        model: ctx.answers(model, _requests(items, figures, prompt, views, rotations), sampling) for model in models
-    }
+    asked = [(m, ctx.answers(m, _requests(items, figures, prompt, views, rotations), sampling)) for m in models]
     for item in items:
         trials: list[Trial] = []
         first_right = dict.fromkeys(views, 0)
-        for model, answers in asked.items():
+        for model, answers in asked:
             for view in views:
                 trial, first = _count(item, view, model, list(islice(answers, rotations)))
                 trials.append(trial)

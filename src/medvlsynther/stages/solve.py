@@ -1,4 +1,4 @@
-"""An independent model that sees the image must be able to reach the key; how often it does is the item's difficulty."""
+"""A model that sees the image must be able to reach the key; how often it does is the item's difficulty."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
