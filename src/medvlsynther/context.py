@@ -19,7 +19,7 @@ from medvlsynther.catalog import module
 from medvlsynther.engines._asking import ask
 from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage
 from medvlsynther.errors import ReplyError
-from medvlsynther.progress import Meter
+from medvlsynther.progress import Budget, Meter
 from medvlsynther.records import ImageRef, Reject
 from medvlsynther.store.corpus import open_member
 from medvlsynther.store.images import ImageStore
@@ -52,6 +52,7 @@ class Context:
         endpoint: Callable[[str], Endpoint],
         workers: int,
         on_reject: Callable[[Reject], None],
+        budget: Budget,
     ) -> None:
         self.store = store
         self.folder = folder
@@ -63,6 +64,7 @@ class Context:
         self._endpoint = endpoint
         self._workers = workers
         self._on_reject = on_reject
+        self._budget = budget
         self._open = ExitStack()
         self._asked: dict[str, tuple[Engine, Ledger | None]] = {}
 
@@ -102,22 +104,29 @@ class Context:
     def answers(self, model: Model, requests: Iterable[Request], sampling: Sampling) -> Iterator[Reply | Failure]:
         """The reply to each request, or how it failed, in request order: for stages that ask more than once an input.
 
-        Raises: EngineRefused when the server serves nobody; what was answered is kept.
+        Raises: EngineRefused when the server serves nobody, BudgetSpent; what was answered is kept.
         """
         engine, ledger = self._engine(model)
-        for answer in ask(engine, ledger, model, requests, sampling, on_event=self._count):
+        event: Event = "kept"
+
+        def note(happened: Event) -> None:
+            nonlocal event
+            event = happened
+            self._meter.add(**{happened: 1})
+
+        for answer in ask(engine, ledger, model, requests, sampling, on_event=note):
             if isinstance(answer, Reply):
-                self._account(model, answer.usage)
+                self._account(model, answer.usage, fresh=event == "answered")
             yield answer
 
-    def _account(self, model: Model, usage: Usage) -> None:
+    def _account(self, model: Model, usage: Usage, *, fresh: bool) -> None:
         tokens = asdict(usage)
         self.usage.setdefault(model.name, Counter()).update(tokens)
-        self._meter.spent += self._endpoint(model.name).price(usage)
+        price = self._endpoint(model.name).price(usage)
+        self._meter.spent += price
+        if fresh:
+            self._budget.spend(price, usage.prompt_tokens + usage.reply_tokens)
         self._meter.add(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
-
-    def _count(self, event: Event) -> None:
-        self._meter.add(**{event: 1})
 
     def _engine(self, model: Model) -> tuple[Engine, Ledger | None]:
         """The connected engine of a model and its ledger, opened once a step."""

@@ -3,15 +3,45 @@
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from medvlsynther.errors import BudgetSpent
+
 LOG = logging.getLogger("medvlsynther")
 QUIET_S = 60.0
 """Seconds between two log lines without a terminal."""
+
+
+@dataclass
+class Budget:
+    """What one run may spend on fresh replies; replies from the ledger cost nothing."""
+
+    max_cost: float | None = None
+    """Currency units, at the site's prices."""
+    max_tokens: int | None = None
+    """Prompt and reply tokens together."""
+    cost: float = 0.0
+    tokens: int = 0
+
+    def spend(self, cost: float, tokens: int) -> None:
+        """Count one fresh reply.
+
+        Raises: BudgetSpent once a limit is passed: by the replies that were in flight then, and no more.
+        """
+        self.cost += cost
+        self.tokens += tokens
+        if self.max_cost is not None and self.cost > self.max_cost:
+            self._stop(f"{self.cost:.2f} of {self.max_cost:.2f} spent", "--max-cost")
+        if self.max_tokens is not None and self.tokens > self.max_tokens:
+            self._stop(f"{self.tokens:,} of {self.max_tokens:,} tokens used", "--max-tokens")
+
+    def _stop(self, what: str, option: str) -> None:
+        raise BudgetSpent(what, mend=f"Raise {option} and run again: no answered request is asked twice")
 
 
 class Board:

@@ -1,9 +1,21 @@
 """`medvlsynther run`."""
 
+from typing import Annotated
+
+import typer
+
 from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, err, grid, recipe_of, say, site_of
 
 
-def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolder = None, after: After = None) -> None:
+def run(
+    recipe: Ref,
+    sets: Sets = None,
+    site: SiteFile = None,
+    store: StoreFolder = None,
+    after: After = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop once fresh replies cost more than this.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop once fresh replies used more tokens than this.")] = None,
+) -> None:
     """Run a recipe: every step that is not done yet.
 
     Killed or interrupted, run it again: finished steps are kept and no answered request is asked twice.
@@ -18,9 +30,10 @@ def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolde
     """
     from medvlsynther.pipeline.runner import run as run_recipe
     from medvlsynther.pipeline.summary import datasets, funnel
+    from medvlsynther.progress import Budget
 
     where = site_of(site, store)
-    finished = run_recipe(recipe_of(recipe, sets, after), where, console=err)
+    finished = run_recipe(recipe_of(recipe, sets, after), where, budget=Budget(max_cost, max_tokens), console=err)
     grid(
         ("stage", "rows", "rejected", "reasons", ""),
         (

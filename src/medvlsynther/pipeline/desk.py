@@ -18,7 +18,7 @@ from medvlsynther.context import Context
 from medvlsynther.errors import StepFailed, UserError
 from medvlsynther.pipeline.plan import Step, cards_of, settings_text
 from medvlsynther.pipeline.site import Site
-from medvlsynther.progress import LOG, Board, Meter
+from medvlsynther.progress import LOG, Board, Budget, Meter
 from medvlsynther.records import Record, Reject
 from medvlsynther.store.layout import DONE, Store
 from medvlsynther.store.table import Table, TableWriter
@@ -99,7 +99,7 @@ def wires(step: Step) -> dict[str, str | None]:
     return {parameter: source.id if source else None for parameter, source in step.inputs.items()}
 
 
-def perform(chain: list[Step], store: Store, site: Site, board: Board) -> list[dict[str, Any]]:
+def perform(chain: list[Step], store: Store, site: Site, board: Board, budget: Budget) -> list[dict[str, Any]]:
     """Run the steps of a chain at once and give their manifests, in order.
 
     Raises: UserError, StepFailed; then no step of the chain is done, and paid replies stay in the ledger.
@@ -107,7 +107,9 @@ def perform(chain: list[Step], store: Store, site: Site, board: Board) -> list[d
     with ExitStack() as stack:
         totals = {step.id: _length(step, store) for step in chain}
         # Entered last to first, so that folders get their final names first to last.
-        desks = [stack.enter_context(_desk(step, totals[step.id], store, site, board)) for step in reversed(chain)]
+        desks = [
+            stack.enter_context(_desk(step, totals[step.id], store, site, board, budget)) for step in reversed(chain)
+        ]
         desks.reverse()
         flows: dict[str, Flow[Any]] = {}
         for desk in desks:
@@ -141,7 +143,7 @@ def _length(step: Step, store: Store) -> int | None:
 
 
 @contextmanager
-def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board) -> Iterator[Desk]:
+def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board, budget: Budget) -> Iterator[Desk]:
     with (
         store.writing(step.id) as part,
         _log_file(part / "log.txt"),
@@ -154,7 +156,9 @@ def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board)
             desk.reasons[reject.reason] += 1
             rejects.add(reject)
 
-        ctx = Context(store, part, meter, endpoint=site.endpoint, workers=site.workers, on_reject=on_reject)
+        ctx = Context(
+            store, part, meter, endpoint=site.endpoint, workers=site.workers, on_reject=on_reject, budget=budget
+        )
         desk = Desk(step, part, ctx, writer, meter)
         LOG.info("%s begins", step.id)
         with closing(ctx):

@@ -17,7 +17,7 @@ from medvlsynther.pipeline.desk import perform, wires
 from medvlsynther.pipeline.plan import Step, plan
 from medvlsynther.pipeline.recipe import Recipe
 from medvlsynther.pipeline.site import Site
-from medvlsynther.progress import Board
+from medvlsynther.progress import Board, Budget
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.layout import Store, write_aside
 
@@ -31,7 +31,7 @@ class Finished:
     fresh: bool
 
 
-def run(recipe: Recipe, site: Site, *, console: Console | None = None) -> list[Finished]:
+def run(recipe: Recipe, site: Site, *, budget: Budget | None = None, console: Console | None = None) -> list[Finished]:
     """Every step of the recipe, done.
 
     Raises: UserError for what the user can mend, StepFailed for a stage that broke its contract; finished steps and
@@ -43,9 +43,10 @@ def run(recipe: Recipe, site: Site, *, console: Console | None = None) -> list[F
     record_run(store, recipe, steps)
     note_corpora(store, steps)
     made: dict[str, dict[str, Any]] = {}
+    budget = budget or Budget()
     with Board(console) as board:
         for chain in chains(steps, store):
-            for step, manifest in zip(chain, perform(chain, store, site, board), strict=True):
+            for step, manifest in zip(chain, perform(chain, store, site, board, budget), strict=True):
                 made[step.id] = manifest
     return [Finished(step, made.get(step.id) or store.manifest(step.id) or {}, step.id in made) for step in steps]
 
