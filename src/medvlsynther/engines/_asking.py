@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -23,13 +23,16 @@ from medvlsynther.store.ledger import Ledger
 
 WINDOW = 16
 """Requests drawn ahead, in multiples of what may be in flight: one slow reply then holds nobody else up."""
-WINDOW_MOST = 4096
+WINDOW_WIDE, WINDOW_LEAST = 1024, 4
+"""Beyond so many requests ahead, memory counts for more; but always some multiples."""
 GRACE_S = 5.0
 """After a refusal, how long requests already sent may still bring their replies home."""
 PAID_FOR = frozenset({"truncated", "content_filter"})
 """Failures that the server answered and charged for: kept in the ledger like replies, and not asked again."""
 
 Answer = Reply | Failure
+
+_USAGE = tuple(field.name for field in fields(Usage))
 
 
 def ask(
@@ -53,7 +56,8 @@ def ask(
     """
     kept = None if engine.remembers else ledger
     window: deque[_Slot] = deque()
-    most = min(WINDOW * max(engine.concurrency, 1), WINDOW_MOST)
+    at_once = max(engine.concurrency, 1)
+    most = max(min(WINDOW * at_once, WINDOW_WIDE), WINDOW_LEAST * at_once)
     source = iter(requests)
     with _Crew(engine, kept, model, sampling) as crew:
         drained = False
@@ -283,19 +287,19 @@ atexit.register(_HALL.shut)
 def _pack(answer: Answer, model: Model) -> dict[str, Any] | None:
     """A ledger entry; None for a failure that cost nothing and may be asked again."""
     request = answer.request
-    entry = {"model": model.name or model.repo, "id": request.id, "images": [image.sha256 for image in request.images]}
-    if isinstance(answer, Reply):
-        return entry | {
-            "text": answer.text,
-            "reasoning": answer.reasoning,
-            "finish": answer.finish,
-            "usage": asdict(answer.usage),
-            "attempts": answer.attempts,
-            "latency_s": round(answer.latency_s, 3),
-        }
-    if answer.reason in PAID_FOR:
-        return entry | {"failed": answer.reason, "detail": answer.detail}
-    return None
+    about = {"model": model.name or model.repo, "id": request.id, "images": [image.sha256 for image in request.images]}
+    if isinstance(answer, Failure):
+        return {"failed": answer.reason, "detail": answer.detail, **about} if answer.reason in PAID_FOR else None
+    usage = answer.usage
+    return {
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "finish": answer.finish,
+        "usage": {name: getattr(usage, name) for name in _USAGE},
+        "attempts": answer.attempts,
+        "latency_s": round(answer.latency_s, 3),
+        **about,
+    }
 
 
 def _unpack(entry: Mapping[str, Any], request: Request) -> Answer:

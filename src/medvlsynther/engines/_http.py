@@ -4,7 +4,6 @@ A refusal (401, 404, …) concerns every request, a bad request this one alone, 
 server errors, broken connections and garbled replies are worth another try. Replies are read up to a bound.
 """
 
-import base64
 import re
 import ssl
 import time
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import aiohttp
 import orjson
+import pybase64
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
@@ -83,7 +83,7 @@ def spliced(body: Mapping[str, Any], images: Sequence[bytes]) -> Pieces:
     if not images:
         return Pieces([text])
     pieces = text.split(_MARK)
-    encoded = [base64.b64encode(image) for image in images]
+    encoded = [pybase64.b64encode(image) for image in images]
     return Pieces([part for pair in zip(pieces, encoded, strict=False) for part in pair] + pieces[len(encoded) :])
 
 
