@@ -32,12 +32,12 @@ FAMILIES = (schema, nbme, cues, leakage, grounding, demographics, support, priva
 _ORDER = ("SCH", "NBM", "CUE", "LEAK", "GRD", "PHI", "IMG", "LIC", "TXT")
 
 
-def _place(id: str) -> tuple[int, int]:  # noqa: A002
-    letters = id.rstrip("0123456789")
-    return _ORDER.index(letters), int(id.removeprefix(letters))
+def _place(name: str) -> tuple[int, int]:
+    letters = name.rstrip("0123456789")
+    return _ORDER.index(letters), int(name.removeprefix(letters))
 
 
-RULES: Mapping[str, Rule] = MappingProxyType({id: _RULES[id] for id in sorted(_RULES, key=_place)})
+RULES: Mapping[str, Rule] = MappingProxyType({name: _RULES[name] for name in sorted(_RULES, key=_place)})
 """Every rule by id, in the order of the table."""
 
 _LONGEST_DETAIL = 200

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from medvlsynther.records import LETTERS, Figure, Item
+from medvlsynther.rules.lint._numbers import Quantity, quantities
 from medvlsynther.rules.lint._terms import Lexicons, concepts
 from medvlsynther.rules.lint._text import Text
 
@@ -39,9 +40,24 @@ class Sources:
         self.context = Text("\n".join(mentions)[: LONGEST_SOURCE - len(self.caption.raw)])
 
     @cached_property
-    def all(self) -> Text:
-        """Caption, then mentions."""
-        return Text(f"{self.caption.raw}\n{self.context.raw}")
+    def raw(self) -> str:
+        """Caption and mentions as they are."""
+        return f"{self.caption.raw}\n{self.context.raw}"
+
+    @cached_property
+    def token_set(self) -> frozenset[str]:
+        """Levelled words of both."""
+        return self.caption.token_set | self.context.token_set
+
+    @cached_property
+    def content(self) -> frozenset[str]:
+        """Stems of the content words of both."""
+        return self.caption.content | self.context.content
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Numbers of both, in order."""
+        return quantities(self.raw)
 
 
 @lru_cache(maxsize=8)

@@ -26,12 +26,12 @@ _UNITS: dict[str, tuple[str, float]] = {
     "kg": ("mass", 1e6),
 }
 _NUMBER = re.compile(
-    r"(\d(?<![\w.#]\d)(?<!\w[-–]\d)(?:\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d*(?:[.·]\d+)?))"
+    r"([0-9](?<![\w.#][0-9])(?<!\w[-–][0-9])(?:[0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]*(?:[.·][0-9]+)?))"
     r"(?:\s*[-–]?\s*(nm|µm|μm|um|microns?|mm|cm|m|µl|ml|cc|dl|l|µg|mg|kg|g)(?![\w²³])|\s?[x×%°]|(?!\w))",
     re.IGNORECASE,
 )
-"""Begins with a digit, and looks back afterwards: so a search skips from digit to digit."""
-_TIGHT = re.compile(r"(\d)\s*[-–—/:x×*]\s*(?=\d)")
+"""Begins with a digit and looks back afterwards, so that a search skips from digit to digit; ASCII digits only."""
+_TIGHT = re.compile(r"([0-9])\s*[-–—/:x×*]\s*(?=[0-9])")
 _WORDS = {
     word: float(value)
     for value, word in enumerate(

@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[^\W_]+")
 _TOKEN_ANY = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _POSSESSIVE = re.compile(r"['’]s\b")
-_OUR = re.compile(r"(?<=\w\w)our(s?)\b")
+_OUR = re.compile(r"our(?<=\w\wour)(s?)\b")
 _SENTENCE_END = re.compile(r"[.!?。？！؟]+(?=\s|$|[\u3040-\u9fff])")
 _SHORT_FORM = re.compile(r"\b(?:fig|figs|vs|dr|mr|ms|mrs|no|e\.g|i\.e|approx|ca|st|cf|al)\.$|\b[a-z]\.$", re.IGNORECASE)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 from statistics import fmean, pstdev
 
-from medvlsynther.rules.lint._core import Hit, View, rule
+from medvlsynther.rules.lint._core import Hit, Severity, View, rule
 from medvlsynther.rules.lint._terms import families
 from medvlsynther.rules.lint._text import Text, jaccard, listed, words_of
 
@@ -149,17 +149,20 @@ _FORMATS: dict[str, Callable[[str], object]] = {
 }
 
 
+_HINTS: dict[str, Severity] = {"hyphen": "info", "abbreviation": "info"}
+
+
 @rule("CUE5", "warn")
 def format_outlier(view: View) -> Iterator[Hit]:
     """Of three options or more the key alone has (or alone lacks) a format: final period, initial capital, digit,
-    unit, parenthesis, hyphen, abbreviation, quote.
+    unit, parenthesis, quote; hyphen or abbreviation, which belong to many names, are only a hint (info).
     """
     if len(view.options) < 3:
         return
     for name, has in _FORMATS.items():
         own = bool(has(view.key.raw))
         if all(bool(has(option.raw)) is not own for option in view.distractors):
-            yield Hit(f"{'only the key has' if own else 'only the key lacks'}: {name}")
+            yield Hit(f"{'only the key has' if own else 'only the key lacks'}: {name}", _HINTS.get(name))
 
 
 _NAMES = frozenset(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from medvlsynther.rules.lint._core import Hit, View, rule
+from medvlsynther.rules.lint._core import Hit, Sources, View, rule
 from medvlsynther.rules.lint._text import Text, words_of
 
 _UNITS_OF_AGE = r"(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)"
@@ -148,7 +148,7 @@ def _lone_sex(stem: str, said: str) -> Iterator[Hit]:
             yield Hit(f"{sex}: {found.group()!r}")
 
 
-def _lone_history(stem: str, said: Text) -> Iterator[Hit]:
+def _lone_history(stem: str, said: Sources) -> Iterator[Hit]:
     for name, pattern in _HABITS.items():
         if pattern.search(stem) and not pattern.search(said.raw):
             yield Hit(name)
@@ -165,7 +165,7 @@ def unsupported_demographic(view: View) -> Iterator[Hit]:
     An age is known from "45-year-old", "aged 45", "45/F", "forty-five-year-old"; a sex also from an organ of that sex
     alone; a history ("history of …", "presents with …", smoker, pregnant) from half of its content words.
     """
-    said = view.sources.all
+    said = view.sources
     yield from _lone_ages(view.stem.raw, said.raw)
     yield from _lone_age_groups(view.stem.raw, said.raw)
     yield from _lone_sex(view.stem.raw, said.raw)

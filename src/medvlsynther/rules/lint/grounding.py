@@ -66,7 +66,7 @@ _LABELLED = re.compile(
 @rule("GRD2", "warn", always=True)
 def mark_reference(view: View) -> Iterator[Hit]:
     """The stem points at an arrow, arrowhead, asterisk, star, box, circle or label that caption and mentions lack."""
-    said = view.sources.all.raw
+    said = view.sources.raw
     for name, mark in _MARKS.items():
         if name != "label" and mark.search(view.stem.raw) and not mark.search(said):
             yield Hit(name)
@@ -83,8 +83,8 @@ def unsupported_number(view: View) -> Iterator[Hit]:
     claims = quantities(AGE.sub(" ", view.stem.raw)) + quantities(view.key.raw)
     if not claims:
         return
-    known = quantities(view.sources.all.raw)
-    values = {found.value for found in known} | number_words(view.sources.all.token_set)
+    known = view.sources.quantities
+    values = {found.value for found in known} | number_words(view.sources.token_set)
     measures = {found.measure for found in known if found.measure}
     lone = {claim.text for claim in claims if claim.value not in values and claim.measure not in measures}
     if lone:

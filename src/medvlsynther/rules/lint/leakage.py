@@ -89,14 +89,14 @@ def answer_in_stem(view: View) -> Iterator[Hit]:
         yield Hit(f"{other!r} for {view.key.raw[:60]!r}")
 
 
-_COPY_WORDS, _SHORT_NAME_WORDS = 5, 2
+_COPY_WORDS, _SHORT_NAME_WORDS = 5, 3
 
 
 @rule("LEAK3", "warn")
 def caption_copy_of_key(view: View) -> Iterator[Hit]:
     """The caption holds the whole key and no whole distractor, or a run of five words of the key.
 
-    A name of one or two words has no other way to be said: then it is only a measure (info).
+    A name of up to three words has no other way to be said: then it is only a measure (info).
     """
     caption = view.sources.caption.run
     words = view.key.tokens

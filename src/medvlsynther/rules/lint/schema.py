@@ -57,7 +57,7 @@ def _signs(text: Text) -> list[str]:
     return _SIGNS.findall(text.raw) + _POINT.findall(text.raw)
 
 
-def _differ_on_purpose(one: Text, other: Text) -> bool:
+def _opposed(one: Text, other: Text) -> bool:
     """True where near-equal words are meant to differ: numbers, grades, sides, opposite prefixes."""
     for word in one.token_set ^ other.token_set:
         if word in _SIDES or any(char.isdigit() for char in word) or (len(word) < 4 and word not in _ARTICLES):
@@ -67,18 +67,18 @@ def _differ_on_purpose(one: Text, other: Text) -> bool:
 
 
 def _likeness(one: Text, other: Text) -> Hit | None:
-    if _signs(one) != _signs(other):
-        return None
+    """How two options are alike, if they are; signs are compared last, because few pairs come that far."""
     pair = f"{one.raw[:60]!r} and {other.raw[:60]!r}"
+    hit = None
     if one.shown == other.shown:
-        return Hit(f"equal: {pair}")
-    if one.norm and sorted(one.tokens) == sorted(other.tokens):
-        return Hit(f"same words: {pair}", "warn" if _ORDERED.search(one.raw) else "error")
-    if one.norm and one.stems == other.stems:
-        return Hit(f"near: {pair}", "warn")
-    if Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) < _NEAR:
-        return None
-    return None if _differ_on_purpose(one, other) else Hit(f"near: {pair}", "warn")
+        hit = Hit(f"equal: {pair}")
+    elif one.norm and sorted(one.tokens) == sorted(other.tokens):
+        hit = Hit(f"same words: {pair}", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error")
+    elif (one.norm and one.stems == other.stems) or (
+        Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) and not _opposed(one, other)
+    ):
+        hit = Hit(f"near: {pair}", "warn")
+    return None if hit and _signs(one) != _signs(other) else hit
 
 
 def _same_meaning(view: View, one: int, other: int) -> bool:
@@ -115,7 +115,7 @@ def nested_options(view: View) -> Iterator[Hit]:
 
 
 _LETTER = re.compile(
-    r"\b(?:[Bb]oth|[Ee]ither|[Nn]either)\s+(?:\([A-J]\)|[A-J]\b(?!\s+[a-z]{3,}))"
+    r"\b(?:[Bb]oth|[Ee]ither|[Nn]either)\s+(?:\([A-J]\)|[A-J]\b(?!\s+(?!and\b|nor\b)[a-z]{3,}))"
     r"|\b(?:[Oo]ptions?|[Cc]hoices?|[Aa]nswers?|[Aa]lternatives?)\s+\(?[A-J]\b(?![-'’])"
     r"|^\(?[A-J]\)?(?:\s*(?:,|and|&|or|\+|/)\s*\(?[A-J]\)?)+(?:\s+only)?\.?$"
 )
