@@ -74,6 +74,8 @@ def read_bytes(path: Path, most: int) -> bytes:
 
     Raises: InputError with unreadable_file.
     """
+    if not path.is_file():
+        raise InputError("unreadable_file", "it is no regular file")
     try:
         with path.open("rb") as file:
             return file.read(most + 1)

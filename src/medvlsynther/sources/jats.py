@@ -15,7 +15,7 @@ from medvlsynther.records import Article, Figure, GivenLabel, ImageRef, Licence,
 from medvlsynther.rules import licence
 from medvlsynther.rules.mentions import Context
 from medvlsynther.rules.panels import find_panels
-from medvlsynther.sources import _base, _xml
+from medvlsynther.sources import _base, _bioc, _xml
 from medvlsynther.sources._jats_figures import Drawn, article_elements, read_figures
 from medvlsynther.sources._jats_front import NOTHING, Beside, Front, read_front
 from medvlsynther.sources._jats_mentions import Told, link
@@ -80,9 +80,15 @@ def parse(data: bytes, name: str, setting: Setting) -> Iterator[Article | Reject
     except InputError as error:
         yield Reject(id=name, reason=error.reason, detail=error.detail)
         return
-    articles = list(article_elements(root))
+    kind = _xml.local(root)
+    articles = list(_bioc.from_xml(root) if kind == "collection" else article_elements(root))
     if not articles:
-        yield Reject(id=name, reason="not_an_article", detail=f"the root element is {_xml.local(root)!r}")
+        yield Reject(id=name, reason="not_an_article", detail=f"the root element is {kind[:100]!r}")
+    yield from parse_trees(articles, name, setting)
+
+
+def parse_trees(articles: Sequence[etree._Element], name: str, setting: Setting) -> Iterator[Article | Reject]:
+    """The articles whose elements are given."""
     for number, element in enumerate(articles, 1):
         stem = name.rpartition(".")[0] or name
         yield _article(element, stem if len(articles) == 1 else f"{stem}/{number}", setting)
