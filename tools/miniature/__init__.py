@@ -1,0 +1,1 @@
+"""What the miniature corpus is drawn and written from."""
