@@ -66,6 +66,10 @@ def _opposed(one: Text, other: Text) -> bool:
     return any(a != b and _OPPOSITE.sub("", a) == _OPPOSITE.sub("", b) for a, b in lone)
 
 
+def _near(one: Text, other: Text) -> bool:
+    return Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) >= _NEAR
+
+
 def _likeness(one: Text, other: Text) -> Hit | None:
     """How two options are alike, if they are; signs are compared last, because few pairs come that far."""
     pair = f"{one.raw[:60]!r} and {other.raw[:60]!r}"
@@ -74,9 +78,7 @@ def _likeness(one: Text, other: Text) -> Hit | None:
         hit = Hit(f"equal: {pair}")
     elif one.norm and sorted(one.tokens) == sorted(other.tokens):
         hit = Hit(f"same words: {pair}", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error")
-    elif (one.norm and one.stems == other.stems) or (
-        Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) and not _opposed(one, other)
-    ):
+    elif (one.norm and one.stems == other.stems) or (_near(one, other) and not _opposed(one, other)):
         hit = Hit(f"near: {pair}", "warn")
     return None if hit and _signs(one) != _signs(other) else hit
 
