@@ -1,7 +1,6 @@
 """A small store with figures, items, verdicts and labels, for the tests of everything that leaves the house."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -11,11 +10,8 @@ import numpy as np
 from PIL import Image
 
 from medvlsynther import catalog
-from medvlsynther.context import Context
-from medvlsynther.engines.base import Endpoint
 from medvlsynther.fingerprint import draw
 from medvlsynther.pipeline.plan import table_name
-from medvlsynther.progress import Meter
 from medvlsynther.records import (
     ArticleRef,
     Figure,
@@ -175,12 +171,23 @@ class Material:
         """The rows of a stage run on the tables; what it writes lies under `folder`, its rejects in `rejects`."""
         place = self.root / folder
         place.mkdir()
-        with Meter(stage, None, None) as meter, closing(self.context(place, meter)) as ctx:
-            rows: Iterator[Any] = catalog.module("stages", stage).run(ctx, **self.tables(), **settings)
-            return list(rows)
+        rows: Iterator[Any] = catalog.module("stages", stage).run(self.desk(place), **self.tables(), **settings)
+        return list(rows)
 
-    def context(self, folder: Path, meter: Meter) -> Context:
-        """What a stage gets."""
-        return Context(
-            self.store, folder, meter, endpoint=lambda _: Endpoint(), workers=1, on_reject=self.rejects.append
-        )
+    def desk(self, folder: Path) -> "Desk":
+        """What an exporter gets."""
+        return Desk(self.store, folder, ImageStore(self.store.images), self.rejects)
+
+
+@dataclass
+class Desk:
+    """As much of a stage's context as exporters use."""
+
+    store: Store
+    folder: Path
+    images: ImageStore
+    rejects: list[Reject]
+
+    def reject(self, id: str, reason: str, detail: str = "") -> None:  # noqa: A002
+        """Keep a reject."""
+        self.rejects.append(Reject(id=id, reason=reason, detail=detail))

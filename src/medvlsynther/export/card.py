@@ -1,6 +1,7 @@
 """The card of a data set: a README that the Hub reads (YAML on top) and people read (the rest)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -22,6 +23,22 @@ HUB_LICENCES = frozenset(
 
 BREAKDOWN_ROWS = 40
 """Values shown of one breakdown; the rest are added up."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a recipe asks of any exporter."""
+
+    exporter: str
+    """Name of the stage."""
+    name: str
+    """Name of the data set."""
+    split: float
+    """Share of validation, drawn by article."""
+    seed: int
+    """Seed of that draw."""
+    how: str
+    """How to load the data set, for its card."""
 
 
 def header(name: str, census: Census, configs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -52,18 +69,20 @@ def _writer_tags(census: Census) -> set[str]:
     }
 
 
-def readme(name: str, exporter: str, census: Census, funnel: Funnel, configs: list[dict[str, Any]]) -> str:
+def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str, Any]]) -> str:
     """The whole card."""
-    top = yaml.safe_dump(header(name, census, configs), sort_keys=False, allow_unicode=True)
+    top = yaml.safe_dump(header(order.name, census, configs), sort_keys=False, allow_unicode=True)
     body = _ENVIRONMENT.get_template("card.md.jinja").render(
-        name=name,
-        exporter=exporter,
+        name=order.name,
+        exporter=order.exporter,
+        how=order.how,
         rows=census.rows,
         images=census.images,
         articles=len(census.credits),
         provenance=provenance(census),
-        splits=sorted(census.splits.items()),
-        parts=[(title, _common(values)) for title, values in census.parts.items()],
+        parts=sorted(census.parts.items()),
+        breakdowns=[(title, _common(values)) for title, values in census.breakdowns.items()],
+        trials=sorted(census.trials.items()),
         scores=sorted(census.scores.items(), reverse=True),
         criteria=list(census.criteria.items()),
         steps=funnel.steps,

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from medvlsynther.export.rows import Row
+from medvlsynther.export.rows import TRAIN, Row
 from medvlsynther.records import ArticleRef, Origin
 
 BANDS = 10
@@ -23,16 +23,18 @@ class Credit:
 class Census:
     """Counts of everything that the card tells."""
 
-    splits: Counter[str] = field(default_factory=Counter)
-    """Rows of each split."""
+    parts: Counter[str] = field(default_factory=lambda: Counter({TRAIN: 0}))
+    """Rows of each part; train always stands, as its files do."""
     rejects: Counter[str] = field(default_factory=Counter)
     """Items that the exporter refused, by reason."""
-    parts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    breakdowns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Rows by title of a breakdown and value in it; a breakdown nobody filled is not there."""
     scores: Counter[str] = field(default_factory=Counter)
     """Rows by band of the rubric's score."""
     criteria: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Criterion to rows in which it was "met" or "missed", and who "by" decided."""
+    trials: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """(view, model) to answers "asked", "right" and "unknown" over all rows."""
     cards: dict[str, str] = field(default_factory=dict)
     """Every model, prompt and rubric behind the rows, as "folder/name" to the SHA-256 of its text."""
     writers: Counter[str] = field(default_factory=Counter)
@@ -48,12 +50,12 @@ class Census:
 
     @property
     def rows(self) -> int:
-        """Rows of all splits."""
-        return self.splits.total()
+        """Rows of all parts."""
+        return self.parts.total()
 
-    def add(self, row: Row) -> None:
-        """Count one row."""
-        self.splits[row.split] += 1
+    def add(self, row: Row, part: str) -> None:
+        """Count one row of a part."""
+        self.parts[part] += 1
         self.images += len(row.images)
         self.image_bytes += sum(map(len, row.images))
         self.synthetic += row.figure.synthetic
@@ -62,26 +64,30 @@ class Census:
         self._note(row.item.origin)
         self._credit(row)
         self._judge(row)
+        for trial in row.item.trials:
+            counts = {"asked": trial.asked, "right": trial.right, "unknown": trial.unknown}
+            self.trials[trial.view, trial.model].update(counts)
 
     def _break_down(self, row: Row) -> None:
-        parts = {
+        values = {
             "Letter of the key": row.item.answer,
             "Options": str(len(row.item.options)),
             "Images in a row": str(len(row.images)),
             "Licence": row.figure.article.licence.code,
+            "Thoughts": "with" if row.item.reasoning else "without",
         }
         if row.figure.category:
-            parts["Kind of image"] = row.figure.category
+            values["Kind of image"] = row.figure.category
         if row.label:
-            parts |= {
+            values |= {
                 "Question type": row.label.question_type,
                 "Modality": row.label.modality,
                 "Anatomy": row.label.anatomy,
             }
-        for title, value in parts.items():
-            self.parts[title][value] += 1
-        for note in row.item.notes:
-            self.parts["Lint warnings"][note.rule] += 1
+        for title, value in values.items():
+            self.breakdowns[title][value] += 1
+        for rule in {note.rule for note in row.item.notes}:
+            self.breakdowns["Lint warnings"][rule] += 1
 
     def _note(self, origin: Origin) -> None:
         self.cards[f"models/{origin.model}"] = origin.model_hash

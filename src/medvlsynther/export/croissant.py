@@ -1,10 +1,10 @@
 """The machine-readable card: Croissant metadata with the fields of its responsible-AI vocabulary.
 
-Source: MLCommons Croissant 1.1 and Croissant RAI 1.0.
+Source: MLCommons Croissant 1.0 and Croissant RAI 1.0.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +13,54 @@ import pyarrow as pa
 
 from medvlsynther.export import prose
 from medvlsynther.export.census import Census
+from medvlsynther.export.package import Shipment
 
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    "arrayShape": "cr:arrayShape",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
+    **{
+        name: f"cr:{name}"
+        for name in (
+            *("citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet"),
+            *("format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet"),
+            *("references", "regex", "repeated", "replace", "samplingRate", "separator", "source", "subField"),
+            "transform",
+        )
+    },
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
     "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isArray": "cr:isArray",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
     "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "replace": "cr:replace",
     "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
 }
 """The names that the standard's own examples use."""
 
-TYPES = {"string": "sc:Text", "int64": "cr:Int64", "double": "cr:Float64", "bool": "sc:Boolean"}
+TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float", "bool": "sc:Boolean"}
 PARQUET = "application/x-parquet"
 
 
-def croissant(
-    name: str, census: Census, columns: pa.Schema, described: dict[str, str], folder: Path, files: Iterable[Path]
-) -> bytes:
-    """The metadata of a data set in `folder`, whose parquet `files` have these `columns`, as JSON."""
-    shards = list(files)
+def croissant(shipment: Shipment, columns: pa.Schema, described: Mapping[str, str]) -> bytes:
+    """The metadata, as JSON, of a data set whose parquet files have these `columns`."""
+    census, parts = shipment.census, shipment.parts
+    files = sorted(shipment.folder.glob("data/*.parquet"))
     metadata = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
-        "name": name,
+        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
+        "name": shipment.order.name,
         "description": (
-            f"{census.rows} multiple-choice questions about {census.images} biomedical figures, with their evidence."
+            f"{census.rows} multiple-choice questions about {census.images} biomedical images, with their evidence."
         ),
+        "citeAs": "Cite the articles that the rows rest on; ATTRIBUTION.tsv lists them.",
         "license": sorted({c.article.licence.uri or c.article.licence.code for c in census.credits.values()}),
         "version": "1.0.0",
         "inLanguage": "en",
         "isLiveDataset": False,
-        "distribution": [
-            *map(_file, [folder] * len(shards), shards),
-            *(_set(split) for split in sorted(census.splits)),
-        ],
-        "recordSet": [_records(split, columns, described) for split in sorted(census.splits)],
+        "distribution": [*(_file(shipment.folder, path) for path in files), *map(_set, parts)],
+        "recordSet": [_records(part, columns, described) for part in parts],
         **_responsibility(census),
     }
     return orjson.dumps(metadata, option=orjson.OPT_INDENT_2)
@@ -127,25 +109,32 @@ def _set(split: str) -> dict[str, Any]:
     }
 
 
-def _records(split: str, columns: pa.Schema, described: dict[str, str]) -> dict[str, Any]:
+def _records(split: str, columns: pa.Schema, described: Mapping[str, str]) -> dict[str, Any]:
     fields = [_field(split, column, described.get(column.name, "")) for column in columns]
     return {"@type": "cr:RecordSet", "@id": split, "name": split, "field": fields}
 
 
 def _field(split: str, column: pa.Field, description: str) -> dict[str, Any]:
-    """One column; of a list of structs, the whole list, as text: the standard has no lists of records in a column."""
+    """One column; the members of a struct stand below it."""
     listed = pa.types.is_list(column.type)
     inner = column.type.value_type if listed else column.type
-    field: dict[str, Any] = {
-        "@type": "cr:Field",
-        "@id": f"{split}/{column.name}",
-        "name": column.name,
-        "description": description,
-        "dataType": "sc:ImageObject" if column.name == "images" else TYPES.get(str(inner), "sc:Text"),
-        "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": column.name}},
-    }
+    source = {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": column.name}}
+    place = f"{split}/{column.name}"
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": place, "name": column.name, "description": description}
     if listed:
-        field |= {"isArray": True, "arrayShape": "-1"}
+        field["repeated"] = True
     if column.name == "images":
-        field["source"]["transform"] = {"jsonPath": "$[*].bytes"}
-    return field
+        return field | {"dataType": "sc:ImageObject", "source": {**source, "transform": {"jsonPath": "bytes"}}}
+    if pa.types.is_struct(inner):
+        return field | {"subField": [_member(place, source, part) for part in inner]}
+    return field | {"dataType": TYPES[str(inner)], "source": source}
+
+
+def _member(place: str, source: dict[str, Any], part: pa.Field) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{place}/{part.name}",
+        "name": part.name,
+        "dataType": TYPES[str(part.type)],
+        "source": {**source, "transform": {"jsonPath": part.name}},
+    }

@@ -1,77 +1,128 @@
-"""A data set's folder beyond its rows: README.md, croissant.json, ATTRIBUTION.tsv."""
+"""A data set as a folder: rows in a format's own files, and beside them README.md and ATTRIBUTION.tsv."""
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-import pyarrow as pa
-
-from medvlsynther.errors import BadSetting
-from medvlsynther.export.card import readme
+from medvlsynther.errors import BadSetting, StepFailed
+from medvlsynther.export.card import Order, readme
 from medvlsynther.export.census import Census
-from medvlsynther.export.croissant import croissant
 from medvlsynther.export.funnel import behind
-from medvlsynther.export.rows import Published, Refuse, Tables
+from medvlsynther.export.rows import Row, Tables, served
+from medvlsynther.records import Question
+from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store, write_aside
+
+FOLDER = "dataset"
+"""Where a step keeps the data set that it exports."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """What the Hub takes as the name of a data set."""
 
 ATTRIBUTION = ("article_id", "doi", "licence", "licence_uri", "attribution", "title", "figures")
 
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
-class Package:
-    """Collects what the card has to tell while rows are written, and writes it last.
 
-    Raises: BadSetting for a name that no data set can have.
+class Workplace(Protocol):
+    """What exporting needs of a stage's context."""
+
+    store: Store
+    folder: Path
+    images: ImageStore
+
+    def reject(self, id: str, reason: str, detail: str = "") -> None:  # noqa: A002 - the record's own field name
+        """Count an input that ends here."""
+
+
+class Writer(AbstractContextManager["Writer[Any]"], Protocol[T_contra]):
+    """The files of one format."""
+
+    def add(self, part: str, row: T_contra) -> None:
+        """Append a row to a part of the data set: "train", "validation", "train_text", …"""
+
+    def pattern(self, part: str) -> str:
+        """Glob of a part's files, seen from the data set's folder."""
+
+    def rows(self) -> int | None:
+        """Rows that can be read back from the finished files; None where reading them back would cost as much again."""
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A data set whose rows are written: what further files are made from."""
+
+    order: Order
+    folder: Path
+    census: Census
+    parts: list[str] = field(default_factory=list)
+    """Parts that have files, sorted."""
+
+
+def ship(
+    place: Workplace,
+    tables: Tables,
+    order: Order,
+    writer: Writer[T],
+    make: Callable[[Row], T],
+    *,
+    part: Callable[[Row], str] = lambda row: row.split,
+    further: Callable[[Shipment], Mapping[str, bytes]] = lambda _: {},
+) -> Iterator[Question]:
+    """Write a data set into `place.folder / "dataset"` and give its questions.
+
+    `make` turns a row into what the writer takes, or refuses it with InputError; `further` gives more files by name.
+
+    Raises: BadSetting for a name that no data set can have, or an unfit split.
     """
+    if not NAME.fullmatch(order.name):
+        raise BadSetting(f"name is {order.name!r}", mend="Use letters, digits, '.', '_' and '-'")
+    census = Census()
 
-    def __init__(self, folder: Path, name: str, store: Store, tables: Tables) -> None:
-        if not NAME.fullmatch(name):
-            raise BadSetting(f"name is {name!r}", mend="Use letters, digits, '.', '_' and '-'")
-        self.folder, self.name = folder, name
-        self.census = Census()
-        self._funnel = behind(store, (tables.figures, tables.items, tables.verdicts, tables.labels))
+    def refuse(item_id: str, reason: str, detail: str) -> None:
+        census.rejects[reason] += 1
+        place.reject(item_id, reason, detail)
 
-    def refusing(self, refuse: Refuse) -> Refuse:
-        """`refuse`, with its reasons counted for the card."""
+    with writer:
+        for row, made in served(tables, place.images.read, refuse, make, split=order.split, seed=order.seed):
+            writer.add(part(row), made)
+            census.add(row, part(row))
+            yield row.question(order.name)
+    if writer.rows() not in (None, census.rows):
+        raise StepFailed(f"{census.rows} rows were written and {writer.rows()} can be read back")
+    shipment = Shipment(order, place.folder / FOLDER, census, sorted(census.parts))
+    funnel = behind(place.store, (tables.figures, tables.items, tables.verdicts, tables.labels))
+    card = readme(order, census, funnel, _configs(shipment.parts, writer))
+    files = {"README.md": card.encode(), "ATTRIBUTION.tsv": _attributions(census).encode(), **further(shipment)}
+    for name, data in files.items():
+        write_aside(shipment.folder / name, data)
 
-        def counted(item_id: str, reason: str, detail: str = "") -> None:
-            self.census.rejects[reason] += 1
-            refuse(item_id, reason, detail)
 
-        return counted
+def _configs(parts: list[str], writer: Writer[Any]) -> list[dict[str, Any]]:
+    """The Hub's list of configurations: rows without images have one of their own, where a format keeps them apart."""
+    configs: dict[str, list[dict[str, str]]] = {}
+    for part in parts:
+        split, _, kind = part.partition("_")
+        configs.setdefault(kind or "default", []).append({"split": split, "path": writer.pattern(part)})
+    return [{"config_name": name, "data_files": files} for name, files in configs.items()]
 
-    def finish(self, exporter: str, columns: pa.Schema, files: Sequence[Path]) -> None:
-        """Write card, metadata and attributions of a data set whose rows lie in these parquet files."""
-        configs = [{"split": split, "path": f"data/{split}-*.parquet"} for split in sorted(self.census.splits)]
-        header = [{"config_name": "default", "data_files": configs}]
-        card = readme(self.name, exporter, self.census, self._funnel, header)
-        described = {name: info.description or "" for name, info in Published.model_fields.items()}
-        described["images"] = "The images, encoded."
-        metadata = croissant(self.name, self.census, columns, described, self.folder, files)
-        write_aside(self.folder / "README.md", card.encode())
-        write_aside(self.folder / "croissant.json", metadata)
-        write_aside(self.folder / "ATTRIBUTION.tsv", self._attributions().encode())
 
-    def _attributions(self) -> str:
-        """One line an article: what a user of its figures has to print."""
-        lines = io.StringIO()
-        table = csv.writer(lines, delimiter="\t", lineterminator="\n")
-        table.writerow(ATTRIBUTION)
-        for article_id, credit in self.census.credits.items():
-            article, licence = credit.article, credit.article.licence
-            table.writerow(
-                [
-                    article_id,
-                    article.doi or "",
-                    licence.code,
-                    licence.uri or "",
-                    licence.attribution,
-                    article.title,
-                    " ".join(sorted(credit.figures)),
-                ]
-            )
-        return lines.getvalue()
+def _attributions(census: Census) -> str:
+    """One line an article: what a user of its figures has to print."""
+    lines = io.StringIO()
+    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
+    table.writerow(ATTRIBUTION)
+    for article_id, credit in census.credits.items():
+        article, licence = credit.article, credit.article.licence
+        owed = (licence.code, licence.uri or "", licence.attribution, article.title)
+        table.writerow([article_id, article.doi or "", *owed, " ".join(sorted(credit.figures))])
+    return lines.getvalue()
+
+
+__all__ = ["FOLDER", "Order", "Shipment", "ship"]

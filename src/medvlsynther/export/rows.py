@@ -5,20 +5,22 @@ Source: names, order and types of the first ten columns as in the published parq
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from medvlsynther.errors import BadSetting, InputError
 from medvlsynther.export.guards import check_image, check_item
 from medvlsynther.fingerprint import draw, text_hash
-from medvlsynther.records import Figure, Item, Label, LintNote, Mark, Question, Record, Verdict
+from medvlsynther.records import Figure, Item, Label, LintNote, Mark, Question, Record, Trial, Verdict
 from medvlsynther.store.table import Table, along, matching
 
 TRAIN, VALIDATION = "train", "validation"
 
 Reader = Callable[[str], bytes]
 """Gives the stored bytes of an image by its SHA-256."""
+
+T = TypeVar("T")
 
 Refuse = Callable[[str, str, str], None]
 """Counts an input that ends here: id, reason, detail."""
@@ -64,10 +66,13 @@ class Row:
         )
 
 
-def served(tables: Tables, read: Reader, refuse: Refuse, *, split: float, seed: int) -> Iterator[Row]:
-    """Every item that can be served, in order; the others are refused, each with its reason.
+def served(
+    tables: Tables, read: Reader, refuse: Refuse, make: Callable[[Row], T], *, split: float, seed: int
+) -> Iterator[tuple[Row, T]]:
+    """Every item that can be served with what `make` turns it into, in order; the others are refused with a reason.
 
-    `split` is the share of validation, drawn by article, so that no article stands on both sides.
+    `make` refuses a row by raising InputError. `split` is the share of validation, drawn by article, so that no
+    article stands on both sides.
 
     Raises: BadSetting for a share outside 0..1; MissingInput where the tables do not fit together.
     """
@@ -81,10 +86,12 @@ def served(tables: Tables, read: Reader, refuse: Refuse, *, split: float, seed: 
         try:
             check_item(item, figure)
             images = tuple(_image_bytes(figure, read))
+            row = Row(index, side(figure, split, seed), item, figure, verdict, label, images)
+            made = make(row)
         except InputError as error:
             refuse(item.item_id, error.reason, error.detail)
             continue
-        yield Row(index, side(figure, split, seed), item, figure, verdict, label, images)
+        yield row, made
         index += 1
 
 
@@ -101,6 +108,42 @@ def side(figure: Figure, split: float, seed: int) -> str:
     """The split that an article's items go to."""
     share = draw(seed, "split", figure.article.article_id) / 2**64
     return VALIDATION if share < split else TRAIN
+
+
+class Sourced(Record):
+    """Where a row comes from, in the fewest words: what formats with columns of their own carry along."""
+
+    dataset_name: str
+    """Name of the data set."""
+    dataset_index: int
+    """Position in the data set, all splits counted together, from 0."""
+    item_id: str
+    """Identity of the item: "<figure_id>#<number>"."""
+    figure_id: str
+    """Identity of the figure: "<article_id>/<id in the article>"."""
+    article_id: str
+    """Identity of the article, with its version where the source states one."""
+    doi: str | None
+    """DOI of the article, in lower case."""
+    licence: str
+    """SPDX identifier of the licence that the figure is under."""
+    attribution: str
+    """The line that a user of the figure has to print."""
+
+
+def sourced(row: Row, dataset: str) -> Sourced:
+    """Where the row comes from."""
+    article = row.figure.article
+    return Sourced(
+        dataset_name=dataset,
+        dataset_index=row.index,
+        item_id=row.item.item_id,
+        figure_id=row.figure.figure_id,
+        article_id=article.article_id,
+        doi=article.doi,
+        licence=article.licence.code,
+        attribution=article.licence.attribution,
+    )
 
 
 class Published(Record):
@@ -164,6 +207,8 @@ class Published(Record):
     """64-bit perceptual hash of each image, in hex."""
     lint: tuple[LintNote, ...]
     """What the linter found and let pass."""
+    trials: tuple[Trial, ...]
+    """How often models reached the key without the image, and with it."""
     passed: bool | None
     """All essential criteria of the rubric met; null for an item that was not judged."""
     score: float | None
@@ -200,6 +245,13 @@ class Published(Record):
     """SHA-256 of that prompt's text."""
 
 
+DESCRIBED = {
+    "images": "The images, encoded.",
+    **{name: info.description or "" for name, info in Published.model_fields.items()},
+}
+"""Every column of a released data set, described."""
+
+
 def published(row: Row, dataset: str) -> Published:
     """The row's columns, images apart."""
     item, figure, article = row.item, row.figure, row.figure.article
@@ -233,6 +285,7 @@ def published(row: Row, dataset: str) -> Published:
         image_source_sha256=tuple(image.source_sha256 for image in figure.images),
         image_phash=tuple(image.phash for image in figure.images),
         lint=item.notes,
+        trials=item.trials,
         writer=item.origin.model,
         writer_hash=item.origin.model_hash,
         writer_prompt=item.origin.prompt,

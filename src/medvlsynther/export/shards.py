@@ -4,7 +4,7 @@ A row group with more than 2 GiB in one column makes a file that pyarrow itself 
 whole group in memory; images are compressed already, so their column is stored as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from medvlsynther.export.rows import Row
 from medvlsynther.records import Record
 from medvlsynther.store.table import arrow_schema
 
@@ -29,13 +30,18 @@ IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 """The type that loaders decode: encoded bytes, and a file name for people."""
 
 
-def schema(rest: type[Record]) -> pa.Schema:
-    """`images` and the fields of a record, all nullable, with the features that `datasets` reads back.
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+"""The type of a conversation of plain text."""
 
-    Loaders compare the features with the columns and drop them silently where they differ, hence nullable throughout.
-    """
-    fields = [pa.field("images", IMAGES)] + [pa.field(f.name, _nullable(f.type)) for f in arrow_schema(rest)]
-    return featured(pa.schema(fields))
+
+def schema(rest: type[Record]) -> pa.Schema:
+    """`images` and the fields of a record, with the features that `datasets` reads back."""
+    return featured(pa.schema([pa.field("images", IMAGES), *plain_fields(rest)]))
+
+
+def plain_fields(record: type[Record]) -> list[pa.Field]:
+    """The fields of a record, all nullable: loaders forget the features of columns that differ from them."""
+    return [pa.field(column.name, _nullable(column.type)) for column in arrow_schema(record)]
 
 
 def featured(plain: pa.Schema) -> pa.Schema:
@@ -64,9 +70,10 @@ def _feature(kind: pa.DataType) -> Any:
     return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
 
 
-def image_cells(names: Iterable[str], images: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The `images` cell of one row."""
-    return [{"bytes": data, "path": name} for name, data in zip(names, images, strict=True)]
+def image_cells(row: Row, images: Sequence[bytes] | None = None) -> list[dict[str, Any]]:
+    """The `images` cell of a row; `images` where a format wants other bytes than the store's."""
+    encoded = row.images if images is None else images
+    return [{"bytes": data, "path": ref.name} for ref, data in zip(row.figure.images, encoded, strict=True)]
 
 
 @dataclass
@@ -81,19 +88,25 @@ class _Split:
 
 
 class Shards:
-    """Writes `<folder>/<split>-00000-of-0000N.parquet`; a context manager. Memory is that of one row group.
+    """Writes `<dataset>/data/<split>-00000-of-0000N.parquet`; a context manager. Memory is that of one row group.
 
     The train split always gets a file, so that an empty data set still loads.
     """
 
-    def __init__(self, folder: Path, columns: pa.Schema) -> None:
-        self._folder = folder
+    def __init__(self, dataset: Path, columns: pa.Schema) -> None:
+        self._folder = dataset / "data"
         self._schema = columns
         self._splits: dict[str, _Split] = {"train": _Split()}
         self._compression = {path: "none" if path.endswith(".bytes") else "zstd" for path in _leaves(columns)}
-        self.files: list[Path] = []
-        """The finished files, once the context has closed."""
-        folder.mkdir(parents=True)
+        self._folder.mkdir(parents=True)
+
+    def pattern(self, part: str) -> str:
+        """Glob of a part's files, seen from the data set's folder."""
+        return f"data/{part}-*.parquet"
+
+    def rows(self) -> int:
+        """Rows of the finished files, as their footers tell."""
+        return sum(pq.read_metadata(path).num_rows for path in self._folder.glob("*.parquet"))
 
     def add(self, split: str, row: Mapping[str, Any]) -> None:
         """Append one row to a split."""
@@ -133,10 +146,8 @@ class Shards:
             if part.writer is not None:
                 part.writer.close()
             if kind is None:
-                self.files += [self._named(split, path, number, part) for number, path in enumerate(part.paths)]
-
-    def _named(self, split: str, path: Path, number: int, part: _Split) -> Path:
-        return path.rename(self._folder / f"{split}-{number:05d}-of-{len(part.paths):05d}.parquet")
+                for number, path in enumerate(part.paths):
+                    path.rename(self._folder / f"{split}-{number:05d}-of-{len(part.paths):05d}.parquet")
 
 
 def _leaves(columns: pa.Schema) -> list[str]:

@@ -1,15 +1,26 @@
 """The data set as parquet, with the evidence of every row, a card, and the attributions that its licences ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from medvlsynther.context import Context
-from medvlsynther.export.package import Package
-from medvlsynther.export.rows import Published, Tables, published, served
+from medvlsynther.export.croissant import croissant
+from medvlsynther.export.package import FOLDER, Order, Shipment, ship
+from medvlsynther.export.rows import DESCRIBED, Published, Row, Tables, published
 from medvlsynther.export.shards import Shards, image_cells, schema
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
 from medvlsynther.store.table import Table
 
 VERSION = 1
+
+HOW = """```python
+from datasets import load_dataset
+
+rows = load_dataset("path/to/this/folder", split="train")
+rows[0]["images"][0]  # a PIL image
+```
+
+The first ten columns are those of the published MedVLSynther data sets; `options` and `misc` hold JSON in a string."""
 
 
 def run(
@@ -28,13 +39,19 @@ def run(
     `split` is the share of validation, by article. `load_dataset` on the folder or on its parquet files decodes the
     images. Rejects: what `guards.check_item` and `guards.check_image` refuse, image_missing, image_damaged.
     """
-    tables, columns = Tables(items, figures, verdicts, labels), schema(Published)
-    package = Package(ctx.folder / "dataset", name, ctx.store, tables)
-    with Shards(package.folder / "data", columns) as shards:
-        for row in served(tables, ctx.images.read, package.refusing(ctx.reject), split=split, seed=seed):
-            cells = published(row, name)
-            images = image_cells(cells.image_names, row.images)
-            shards.add(row.split, {"images": images, **cells.model_dump()})
-            package.census.add(row)
-            yield row.question(name)
-    package.finish("export.hf", columns, shards.files)
+    columns = schema(Published)
+
+    def cells(row: Row) -> Mapping[str, Any]:
+        return {"images": image_cells(row), **published(row, name).model_dump()}
+
+    def metadata(shipment: Shipment) -> Mapping[str, bytes]:
+        return {"croissant.json": croissant(shipment, columns, DESCRIBED)}
+
+    return ship(
+        ctx,
+        Tables(items, figures, verdicts, labels),
+        Order("export.hf", name, split, seed, HOW),
+        Shards(ctx.folder / FOLDER, columns),
+        cells,
+        further=metadata,
+    )
