@@ -81,7 +81,7 @@ def test_each_figure_left_out_has_a_reason(keys: list[Key], total: int, cap: int
     for key in keys:
         reason = chosen.refusal(key)
         assert (reason is None) == (key.figure_id in chosen.figure_ids)
-        assert (reason == "unknown_category") == (key.category == "D")
+        assert (reason == "no_category") == (key.category == "D")
 
 
 def test_the_lowest_ranks_are_taken() -> None:

@@ -40,8 +40,8 @@ def dicom(values: "np.ndarray[Any, np.dtype[Any]]", kind: str = "MONOCHROME2", *
 def grey(data: bytes) -> list[int]:
     prepared = prepare(data, long_side_px=384, min_side_px=1)
     assert prepared.notes[0] == "windowed_dicom"
-    assert b"Doe" not in prepared.png
-    with Image.open(io.BytesIO(prepared.png)) as image:
+    assert b"Doe" not in prepared.data
+    with Image.open(io.BytesIO(prepared.data)) as image:
         return [int(value) for value in np.asarray(image)[0, :, 0]]
 
 
@@ -69,7 +69,7 @@ def test_colour_stays_colour() -> None:
     values = np.zeros((40, 40, 3), np.uint8)
     values[..., 0] = 200
     prepared = prepare(dicom(values, "RGB"), long_side_px=384, min_side_px=1)
-    with Image.open(io.BytesIO(prepared.png)) as image:
+    with Image.open(io.BytesIO(prepared.data)) as image:
         assert image.getpixel((5, 5)) == (200, 0, 0)
 
 

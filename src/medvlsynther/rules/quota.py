@@ -61,18 +61,21 @@ class Chosen:
     full_articles: frozenset[str]
     """Articles that gave as many figures as one may."""
 
+    def __contains__(self, figure_id: str) -> bool:
+        return figure_id in self.figure_ids
+
     def refusal(self, key: Key) -> str | None:
         """Why a figure is not taken, as a counted code; None for one that is.
 
-        `unknown_category`, `image_count` (none, or more than any quota), `article_cap`, `quota_full`.
+        `no_category` (none with a quota), `image_count` (none, or more than any quota), `article_cap`, `over_quota`.
         """
         if key.figure_id in self.figure_ids:
             return None
         if key.category not in self.categories:
-            return "unknown_category"
+            return "no_category"
         if key.images not in PUBLISHED_SHARES:
             return "image_count"
-        return "article_cap" if key.article_id in self.full_articles else "quota_full"
+        return "article_cap" if key.article_id in self.full_articles else "over_quota"
 
 
 def choose(

@@ -53,8 +53,8 @@ _DAMAGE = (
 class Prepared:
     """An image as it goes into the store, with all hashes taken while its pixels were at hand."""
 
-    png: bytes
-    """The file: 8-bit RGB."""
+    data: bytes
+    """The file: PNG of 8-bit RGB."""
     width_px: int
     """Width."""
     height_px: int
@@ -92,7 +92,7 @@ def prepare(data: bytes, *, long_side_px: int, min_side_px: int, small: Small = 
         notes.append("image_blank")
     pixels = np.asarray(picture)
     return Prepared(
-        png=png.encode(pixels),
+        data=png.encode(pixels),
         width_px=picture.width,
         height_px=picture.height,
         source_sha256=hashlib.sha256(data).hexdigest(),
