@@ -146,3 +146,27 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 def listed(words: Iterable[str]) -> str:
     """Up to five words in alphabetical order, for a note."""
     return ", ".join(sorted(words)[:5])
+
+
+_OPPOSITE = re.compile(
+    r"^(?:un|in|im|non|hyper|hypo|de|dis|a|an|ante|retro|pre|post|supra|infra|ab|ad|intra|extra|endo"
+    r"|exo|macro|micro|inter|eu|iso)"
+)
+_LITTLE = frozenset({"a", "an", "the", "of", "in", "on", "is", "are", "was", "has"})
+_SIDES = frozenset(
+    words_of(
+        "left right upper lower anterior posterior medial lateral superior inferior proximal distal increase "
+        "increased decrease decreased high low male female acute chronic systolic diastolic afferent efferent artery "
+        "vein arterial venous present absent positive negative maxilla mandible maxillary mandibular dorsal ventral "
+        "radial ulnar"
+    )
+)
+
+
+def opposed(one: Text, other: Text) -> bool:
+    """True where near-equal words are meant to differ: numbers, grades, sides, opposite prefixes."""
+    for word in one.token_set ^ other.token_set:
+        if word in _SIDES or any(char.isdigit() for char in word) or (len(word) < 4 and word not in _LITTLE):
+            return True
+    lone = [(a, b) for a in one.token_set - other.token_set for b in other.token_set - one.token_set]
+    return any(a != b and _OPPOSITE.sub("", a) == _OPPOSITE.sub("", b) for a, b in lone)

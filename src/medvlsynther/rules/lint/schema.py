@@ -9,24 +9,12 @@ from rapidfuzz.distance import Levenshtein
 from medvlsynther.records import LETTERS
 from medvlsynther.rules.lint._core import LONGEST_OPTION, LONGEST_STEM, Hit, View, rule
 from medvlsynther.rules.lint._terms import is_short_for
-from medvlsynther.rules.lint._text import Text, words_of
+from medvlsynther.rules.lint._text import Text, opposed
 
 _NEAR = 0.90
 _SIGNS = re.compile(r"[<>≤≥±%+]|(?<!\w)[-−–](?=\d)|(?<=\w)[-−–](?!\w)")
 _POINT = re.compile(r"\d[.,:/]\d")
 _ORDERED = re.compile(r"\b(?:and|to|than|from|over|by|with|versus|vs|but|then|followed)\b|[,;>→/]", re.IGNORECASE)
-_OPPOSITE = re.compile(
-    r"^(?:un|in|im|non|hyper|hypo|de|dis|a|an|ante|retro|pre|post|supra|infra|ab|ad|intra|extra|endo|exo|macro|micro|inter|eu|iso)"
-)
-_ARTICLES = frozenset({"a", "an", "the", "of", "in"})
-_SIDES = frozenset(
-    words_of(
-        "left right upper lower anterior posterior medial lateral superior inferior proximal distal increase "
-        "increased decrease decreased high low male female acute chronic systolic diastolic afferent efferent artery "
-        "vein arterial venous present absent positive negative maxilla mandible maxillary mandibular dorsal ventral "
-        "radial ulnar"
-    )
-)
 
 
 def _visible(text: str) -> bool:
@@ -57,15 +45,6 @@ def _signs(text: Text) -> list[str]:
     return _SIGNS.findall(text.raw) + _POINT.findall(text.raw)
 
 
-def _opposed(one: Text, other: Text) -> bool:
-    """True where near-equal words are meant to differ: numbers, grades, sides, opposite prefixes."""
-    for word in one.token_set ^ other.token_set:
-        if word in _SIDES or any(char.isdigit() for char in word) or (len(word) < 4 and word not in _ARTICLES):
-            return True
-    lone = [(a, b) for a in one.token_set - other.token_set for b in other.token_set - one.token_set]
-    return any(a != b and _OPPOSITE.sub("", a) == _OPPOSITE.sub("", b) for a, b in lone)
-
-
 def _near(one: Text, other: Text) -> bool:
     return Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) >= _NEAR
 
@@ -78,7 +57,7 @@ def _likeness(one: Text, other: Text) -> Hit | None:
         hit = Hit(f"equal: {pair}")
     elif one.norm and sorted(one.tokens) == sorted(other.tokens):
         hit = Hit(f"same words: {pair}", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error")
-    elif (one.norm and one.stems == other.stems) or (_near(one, other) and not _opposed(one, other)):
+    elif (one.norm and one.stems == other.stems) or (_near(one, other) and not opposed(one, other)):
         hit = Hit(f"near: {pair}", "warn")
     return None if hit and _signs(one) != _signs(other) else hit
 
