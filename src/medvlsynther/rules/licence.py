@@ -222,7 +222,7 @@ def uri_of(code: str) -> str | None:
 
 _CONSENT = re.compile(
     r"\b(?:patients?|parents?|guardians?|participants?|subjects?|famil(?:y|ies)|relatives?|next of kin|individuals?)\b|"
-    r"\bconsent\b",
+    r"\bconsent\b|\bwe (?:obtained|collected|accessed|downloaded|recorded|gathered)\b",
     re.IGNORECASE,
 )
 _WORK = (
@@ -248,7 +248,7 @@ _THIRD_PARTY: tuple[tuple[str, Standing, re.Pattern[str]], ...] = (
         "figure_adapted",
         "quarantined",
         re.compile(
-            rf"(?:^|[.;:,(\[]\s*|\b{_WORK}\)? (?:(?:is|was|are|were|has been|have been) )?)"
+            rf"(?:^|[.;:(\[]\s*|\b{_WORK}\)? (?:(?:is|was|are|were|has been|have been) )?)"
             r"(?:partly |partially |slightly )?(?:adapted|modified|redrawn|re-?adapted) (?:\w+ )?(?:from|after)\b|"
             rf"\b{_WORK} (?:(?:is|was|are|were) )?(?:taken|borrowed) from (?:\[|ref|the (?:book|paper|article))",
             re.IGNORECASE,
@@ -261,6 +261,12 @@ _THIRD_PARTY: tuple[tuple[str, Standing, re.Pattern[str]], ...] = (
         re.compile(r"(?:©|\(c\) (?=\d{4})|\bcopyright\b(?! transfer)|\ball rights reserved\b)", re.IGNORECASE),
     ),
 )
+_IN_PASSING: tuple[str, Standing, re.Pattern[str]] = (
+    "figure_after",
+    "allowed",
+    re.compile(r", (?:adapted|modified|redrawn) (?:from|after) (?:\[|ref)", re.IGNORECASE),
+)
+"""Inside a sentence of description, "…, adapted from [43]" cites what the authors drew after; it is noted, no more."""
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z(\[©])")
 
 
@@ -292,7 +298,7 @@ def for_figure(
 
 def _third_party(sentence: str) -> tuple[str, Standing] | None:
     """Reason and standing of a sentence that names another owner; None for one that does not."""
-    for reason, standing, pattern in _THIRD_PARTY:
+    for reason, standing, pattern in (*_THIRD_PARTY, _IN_PASSING):
         if pattern.search(sentence) and not (reason == "figure_permission" and _CONSENT.search(sentence)):
             return reason, standing
     return None

@@ -52,18 +52,16 @@ class _Info(tarfile.TarInfo):
     """A header that says so when it is damaged; tarfile takes damage after the first member for the end."""
 
     @classmethod
-    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
         try:
-            return super().fromtarfile(tarfile)
-        except _HEADER_ERRORS as error:
-            raise InputError("damaged_archive" if "bad" in str(error) else "truncated_archive", str(error)) from None
-
-
-_HEADER_ERRORS = tuple(
-    kind
-    for kind in tarfile.HeaderError.__subclasses__()
-    if kind.__name__ not in ("EOFHeaderError", "SubsequentHeaderError")
-)
+            return super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            kind = type(error).__name__  # the subclasses are not part of tarfile's typed interface
+            if kind == "EOFHeaderError":
+                raise
+            raise InputError(
+                "damaged_archive" if kind == "InvalidHeaderError" else "truncated_archive", str(error)
+            ) from None
 
 
 class _Bounded:
@@ -124,11 +122,13 @@ def _members(path: Path, shard: str) -> Iterator[tuple[tarfile.TarFile, tarfile.
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             yield from _packed(file, path, shard) if packed else _plain(file, shard)
-    except EOFError as error:
-        raise InputError("truncated_archive", str(error)) from None
     except _BROKEN as error:
-        cut = "end of data" in str(error) or "truncated" in str(error) or "end of file" in str(error)
-        raise InputError("truncated_archive" if cut else "damaged_archive", str(error)) from None
+        raise _trouble(error) from None
+
+
+def _trouble(error: BaseException) -> InputError:
+    cut = isinstance(error, EOFError) or any(word in str(error) for word in ("end of data", "truncated", "end of file"))
+    return InputError("truncated_archive" if cut else "damaged_archive", str(error))
 
 
 def _packed(file: IO[bytes], path: Path, shard: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, Member]]:
@@ -157,10 +157,13 @@ def _files(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _read(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
     """The bytes of one member.
 
-    Raises: InputError with truncated_archive.
+    Raises: InputError with truncated_archive or damaged_archive.
     """
     file = archive.extractfile(info)
-    data = file.read() if file else b""
+    try:
+        data = file.read() if file else b""
+    except _BROKEN as error:
+        raise _trouble(error) from None
     if len(data) < info.size:
         raise InputError("truncated_archive", f"{info.name} ends after {len(data)} of {info.size} bytes")
     return data

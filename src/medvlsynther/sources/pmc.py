@@ -41,8 +41,8 @@ def shards(root: Path) -> list[str]:
     Raises: MissingInput where there is no folder, or nothing in it that could be an article.
     """
     names = _base.walk(root)
-    units = _units(names)
-    winners = _winners(units, Counter(_folder(name) for name in names if is_image(name)))
+    units = _units(root, names)
+    winners = _winners(root, units, Counter(_folder(name) for name in names if is_image(name)))
     found = [name if winners[name] == name else f"{name}{_OUTDONE}{winners[name]}" for name in units]
     return _base.some(found, root, "articles (.xml, .nxml, .tar.gz, .json)")
 
@@ -54,7 +54,7 @@ def read(
     name, outdone, winner = shard.partition(_OUTDONE)
     setting = jats.Setting(Media(()), corpus, policy, context)
     if outdone:
-        older = (_named(name)[1] or 0) < (_named(winner)[1] or 0)
+        older = (_named(root, name)[1] or 0) < (_named(root, winner)[1] or 0)
         reason = "superseded_version" if older else "duplicate_article"
         yield Reject(id=name, reason=reason, detail=f"{winner} counts in its place")
     elif name.lower().endswith(_TAR):
@@ -84,24 +84,25 @@ def _is(name: str, endings: tuple[str, ...]) -> bool:
     return name.lower().endswith(endings)
 
 
-def _named(name: str) -> tuple[str | None, int | None]:
+def _named(root: Path, name: str) -> tuple[str | None, int | None]:
     """PMC id and version as the name of a file or of its folder states them."""
-    for text in (_stem(name), PurePosixPath(name).parent.name):
+    for text in (_stem(name), PurePosixPath(name).parent.name or root.absolute().name):
         found = _PMCID.match(text)
         if found:
             return parse_pmcid(found[1])
     return None, None
 
 
-def _units(names: list[str]) -> list[str]:
+def _units(root: Path, names: list[str]) -> list[str]:
     """Documents and archives; JSON only where it is no record about one of them."""
     first = [name for name in names if _is(name, _XML + _TAR)]
-    known = {_named(name)[0] for name in first} - {None}
+    known = {_named(root, name)[0] for name in first} - {None}
     stems = {_stem(name) for name in first}
     return [
         name
         for name in names
-        if _is(name, _XML + _TAR) or (_is(name, _JSON) and _stem(name) not in stems and _named(name)[0] not in known)
+        if _is(name, _XML + _TAR)
+        or (_is(name, _JSON) and _stem(name) not in stems and _named(root, name)[0] not in known)
     ]
 
 
@@ -116,7 +117,7 @@ class _Unit:
         return _folder(self.name), self.version, self.unpacked
 
 
-def _winners(units: list[str], images: Mapping[str, int]) -> dict[str, str]:
+def _winners(root: Path, units: list[str], images: Mapping[str, int]) -> dict[str, str]:
     """For every unit the one that counts: itself, or the better copy of the same article.
 
     The highest version wins, then unpacked over packed, then the folder with more images, then the first. Several
@@ -125,7 +126,7 @@ def _winners(units: list[str], images: Mapping[str, int]) -> dict[str, str]:
     winners = {name: name for name in units}
     articles: dict[str, list[_Unit]] = {}
     for name in units:
-        pmcid, version = _named(name)
+        pmcid, version = _named(root, name)
         if pmcid:
             articles.setdefault(pmcid, []).append(_Unit(name, version or 0, _is(name, _XML)))
     for copies in articles.values():
@@ -165,7 +166,7 @@ def _document(root: Path, name: str, setting: jats.Setting) -> Iterator[Article 
 
 def _beside(root: Path, name: str, stated: Beside | None) -> Beside:
     """What names, metadata and file lists say together."""
-    pmcid, version = _named(name)
+    pmcid, version = _named(root, name)
     beside = stated or Beside()
     beside = replace(beside, pmcid=beside.pmcid or pmcid, version=version if beside.version is None else beside.version)
     listed = _pmc_facts.listed(root, beside.pmcid)
