@@ -33,6 +33,7 @@ def figure(caption: str, *labels: str, mentions: tuple[str, ...] = ()) -> Figure
         ("Photomicrograph of the resected tumour (hematoxylin and eosin, x200).", "light microscopy"),
         ("Transthoracic echocardiogram in the apical view.", "ultrasound"),
         ("Fundus photograph of the right eye.", "eye"),
+        ("Bitewing of a molar.", "teeth"),
     ],
 )
 def test_the_caption_names_the_kind(caption: str, kind: str) -> None:
@@ -79,6 +80,11 @@ def test_what_the_caption_denies_does_not_count() -> None:
 def test_running_text_is_asked_last() -> None:
     said = ("Computed tomography showed a mass (Fig. 1).", "The survival curve is given in Fig. 2.")
     assert CLASSIFIER.category(figure("Findings at presentation.", mentions=said)) == "computerized tomography"
+
+
+def test_a_part_of_the_body_is_no_kind_of_image() -> None:
+    with pytest.raises(InputError, match="unknown_kind"):
+        CLASSIFIER.category(figure("Eyes and teeth of the larva.", mentions=("The brain is small (Fig. 1).",)))
 
 
 def test_silence_has_a_reason() -> None:

@@ -7,11 +7,11 @@ where both are silent is the running text about the figure asked.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from medvlsynther.errors import InputError
 from medvlsynther.records import Figure, Term
-from medvlsynther.rules.vocab import Lexicon, stated
+from medvlsynther.rules.vocab import Hit, Lexicon, stated
 
 NOT_CLINICAL = "not_clinical"
 """Tag of the kinds that no question is written about, and the reason with which their figures are turned away."""
@@ -22,6 +22,9 @@ GENERIC = "generic"
 _PLOTS = "plots and charts"
 _STATISTICS = re.compile(r"±|\b[Pp]\s*[<=>]\s*0?\.\d|\berror bars?\b|\bn\s*=\s*\d+\s+(?:per|in each)\b")
 """Marks of a plot in a caption that does not name one."""
+
+_BARE = frozenset(("brain", "brains", "eye", "eyes", "skull", "skulls", "specimen", "specimens", "teeth", "tooth"))
+"""Names of kinds that are also things: as labels they say how an image looks, in running text they may say anything."""
 
 _FIRST_SENTENCE = re.compile(r"[.;:](?:\s|$)")
 _FIRST, _LATER = 2, 1
@@ -59,18 +62,24 @@ class Classifier:
         end = _FIRST_SENTENCE.search(text)
         first = end.start() if end else len(text)
         weights: Counter[Term] = Counter()
-        for hit in stated(self._lexicon, text):
+        for hit in self._hits(text):
             weights[hit.term] += _FIRST if hit.start < first else _LATER
         plots = self._lexicon.get(_PLOTS)
         if plots and _STATISTICS.search(text):
             weights[plots] += _LATER
         return weights
 
+    def _hits(self, text: str) -> Iterator[Hit]:
+        """The kinds that a text says are there; a bare part of the body names none."""
+        for hit in stated(self._lexicon, text):
+            if text[hit.start : hit.end].lower() not in _BARE:
+                yield hit
+
     def _mentioned(self, figure: Figure) -> Term | None:
         """The clinical kind that the running text speaks of most; other kinds there may belong to other figures."""
         weights: Counter[Term] = Counter()
         for mention in figure.mentions:
-            weights.update(hit.term for hit in stated(self._lexicon, mention) if NOT_CLINICAL not in hit.term.tags)
+            weights.update(hit.term for hit in self._hits(mention) if NOT_CLINICAL not in hit.term.tags)
         return self._best(weights)
 
     @staticmethod
