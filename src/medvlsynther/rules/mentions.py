@@ -75,10 +75,11 @@ _AFTER_LOOSE_PANEL = re.compile(rf"\s*(?:[,;)\]/&]|{_DASH}|and\b|to\b|$)")
 _NOT_OURS_BEFORE = re.compile(
     r"(?i:\bsuppl(?:\.|[a-z]*)|\badditional|\bextended[ -]data|\bsupporting|\bonline|\bappendix|\bin the supplement)"
     r"(?:\s+(?:information|material|file|data)\s*\d*:?)?\s*$"
-    r"|\btheir\s*$|['’]s\s*$|\[\d+[\d,; –-]*,\s*$|[A-Z][\w-]+(?:\s+et\s+al\.?)?,?\s+\(?\d{4}[a-z]?[,:;]\s*$"
+    r"|\btheir\s*$|['’]s\s*$|\[\d+[\d,; –-]*,\s*$|"
+    r"\b(?!(?:In|Since|From|Until|By|During|After|Before)\b)[A-Z][\w-]+(?:\s+et\s+al\.?)?,?\s+\(?\d{4}[a-z]?[,:;]\s*$"
 )
 _NOT_OURS_AFTER = re.compile(
-    rf"\s*(?:\([^()]{{0,40}}\)\s*)?(?:of|in|from)\s+(?:the\s+)?(?:\[\s*\d|ref(?:s?\.|erences?\b)\s*\[?\d|supplement|appendix\b"
+    rf"\s*(?:\([^()]{{0,40}}\)\s*)?(?:of|in|from)\s+(?:the\s+)?(?:\[\s*\d|(?i:ref(?:s?\.|erences?\b))\s*\[?\d|supplement|appendix\b"
     rf"|(?:paper|article|study|work)\s+(?:of|by)\s+[A-Z]|[A-Z][\w-]+(?:\s+(?:and|&)\s+[A-Z][\w-]+)?"
     rf"(?:\s+et\s+al|,?\s*\(?\d{{4}}|\s*\[\d))|\s*{_DASH}\s*figure supplement"
 )
