@@ -22,7 +22,7 @@ def run(
     """The first of each group of repeats, in input order.
 
     Images are the same within `image_bits` of 64 bits of their perceptual hash; texts from a Levenshtein similarity of
-    `likeness`. Rejects: duplicate_image, duplicate_stem, duplicate_item, article_cap; the detail names what is repeated.
+    `likeness`. Rejects: duplicate_image, duplicate_stem, duplicate_item, article_cap; the detail names the one kept.
     """
     keys = (keys_of(item, figure) for item, figure in along(items, figures, "figure_id"))
     found = find_duplicates(keys, article_cap=per_article, image_bits=image_bits, likeness=likeness)
