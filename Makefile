@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format lint types layers install install-test
+.PHONY: demo test check format lint types layers install install-test constraints
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
@@ -36,3 +36,10 @@ types: install-test
 
 layers: install-test
 	$(BIN)/lint-imports
+
+# Pins of everything that the gate installs, for Python 3.11 and newer.
+constraints:
+	test -x $(BIN)/pip-compile || $(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra test --extra dicom --extra probes --strip-extras --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe \
+	  --output-file constraints.txt pyproject.toml
