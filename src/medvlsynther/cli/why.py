@@ -22,7 +22,7 @@ def run(
 
     Example:
 
-        medvlsynther why 'SYN0001.1/f1#1'
+        medvlsynther why 'file:SYN0001.1/SYN0001.1/f1#1'
     """
     place = store_of(site, store)
     found = False

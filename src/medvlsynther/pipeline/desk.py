@@ -130,8 +130,10 @@ def open_tables(step: Step, store: Store, flows: Mapping[str, Flow[Any]]) -> dic
     for parameter, source in step.inputs.items():
         if source is None:
             tables[parameter] = None
+        elif source.id in flows:
+            tables[parameter] = flows[source.id]
         else:
-            tables[parameter] = flows.get(source.id) or Table(source.output, store.step(source.id) / source.table)
+            tables[parameter] = Table(source.output, store.step(source.id) / source.table)
     return tables
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from medvlsynther.cards import Vocabulary
 from medvlsynther.context import Context
 from medvlsynther.records import Figure, Item
-from medvlsynther.rules.lint import Lexicons, fix, lint
+from medvlsynther.rules.lint import fix, lint
+from medvlsynther.rules.vocab import Lexicon
 from medvlsynther.store.table import Table, along
 
 VERSION = 1
@@ -27,7 +28,7 @@ def run(
     `rules` names the rules to use; None uses all. Rejects: lint_<rule id in lower case>, for the first error or
     quarantine found.
     """
-    lexicons = Lexicons(modality=modality.terms, anatomy=anatomy.terms, findings=findings.terms)
+    lexicons = {card.name: Lexicon(card.terms) for card in (modality, anatomy, findings)}
     for item, figure in along(items, figures, "figure_id"):
         fixed = fix(item)
         notes = lint(fixed, figure, vocabulary=lexicons, rules=rules)
