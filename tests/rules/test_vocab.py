@@ -124,6 +124,8 @@ def test_negation_reaches_the_clause_and_no_further(text: str, denied: bool) -> 
         ("a tumor-like lesion", True),
         ("bulla mimicking a pneumothorax", True),
         ("history of hemorrhage", True),
+        ("six weeks after complete resection of the tumor", True),
+        ("after contrast medium, a tumor", False),
         ("Large pneumothorax", False),
         ("The biopsy was suspicious. Tumor in the liver", False),
     ],

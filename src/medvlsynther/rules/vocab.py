@@ -182,7 +182,9 @@ _DOUBTS = re.compile(
     r"\b(?:possibl[ey]|probabl[ey]|suspect(?:ed|ing)?|suspicio(?:n|us)|suggest(?:s|ed|ive|ing)?|presum(?:ed|ably)"
     r"|potential(?:ly)?|may|might|could|likely|unclear|question of|differential|versus|vs|mimic(?:s|king)?"
     r"|resembl(?:es?|ing)|simulat(?:es?|ing)|history of|previous(?:ly)?|prior|risk (?:of|for|factors?)|screening for"
-    r"|to exclude|evaluat(?:e|ion) for|if)\b",
+    r"|to exclude|evaluat(?:e|ion) for|if"
+    r"|(?:after|following|before|status post)\s+(?:\w+\s+){0,2}?(?:resection|removal|excision|treatment|repair|drainage"
+    r"|clipping|emboli[sz]ation|evacuation|surgery|operation)(?:\s+(?:of|for))?)\b",
     re.IGNORECASE,
 )
 _DOUBTED_AFTER = re.compile(
