@@ -22,11 +22,24 @@ from tests.conftest import ROOT
 
 ENGINE = lexical.connect(Model.load("lexical"), Endpoint(), lambda _: b"")
 TITLES = (
-    "Stem Self-contained", "Vocabulary Constraint", "Diagnosis Leak", "Single Correct Option",
-    "Option Type Consistency", "Clinical Validity", "Image–Text Consistency", "Plausible Distractors", "Parallel Options", "Stem Concision",
-    "Clarity and Focus", "Answer Field Validity", "JSON Schema Compliance", "Forbidden Terms", "Synonym Drift",
-    "Multiple Keys", "Medical Inaccuracy",
-)  # fmt: skip
+    "Stem Self-contained",
+    "Vocabulary Constraint",
+    "Diagnosis Leak",
+    "Single Correct Option",
+    "Option Type Consistency",
+    "Clinical Validity",
+    "Image–Text Consistency",
+    "Plausible Distractors",
+    "Parallel Options",
+    "Stem Concision",
+    "Clarity and Focus",
+    "Answer Field Validity",
+    "JSON Schema Compliance",
+    "Forbidden Terms",
+    "Synonym Drift",
+    "Multiple Keys",
+    "Medical Inaccuracy",
+)
 CRITERIA = [
     {"id": f"c{n}", "title": title, "category": "bonus", "weight": 1, "text": ""} for n, title in enumerate(TITLES)
 ]
