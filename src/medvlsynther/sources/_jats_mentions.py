@@ -26,7 +26,9 @@ from medvlsynther.sources._jats_figures import Drawn
 from medvlsynther.sources._jats_text import Anchor, passage_of, read, targets
 from medvlsynther.sources._xml import attribute, local, named
 
-_SAYS_FIGURE = re.compile(r"\b(?:fig|abb|scheme|plate|chart|foto|photo|graph|map|illustration|video)", re.IGNORECASE)
+_STEMS = {"figure": ("fig", "abb"), "photo": ("foto", "photo")}
+"""How the words of a kind begin, where not as the kind itself."""
+_TEXT = etree.XPath("string()", smart_strings=False)
 _SUB_FIGURE = re.compile(r"(.*\d)[-_.]?[a-z]")
 _FIGURE_TYPES = frozenset({"fig", "figs", "figure", "figures", "fig-group"})
 
@@ -96,15 +98,21 @@ def link(article: etree._Element, figures: Sequence[Drawn], context: Context) ->
 
 def _blocks(article: etree._Element, index: _Index) -> Iterable[etree._Element]:
     """The passages worth reading, in document order: those with a figure's cross-reference or a figure's word."""
+    stems = tuple(stem for kind in sorted({kind for kind, _ in index.numbers}) for stem in _STEMS.get(kind, (kind,)))
     wanted: dict[etree._Element, None] = {}
     for node in named(article, "xref", "p", "title", "tr"):
         if local(node) == "xref":
             passage = passage_of(node) if _is_figure_reference(node, index) else None
             if passage is not None:
                 wanted[passage] = None
-        elif index.numbers and _SAYS_FIGURE.search("".join(map(str, node.itertext()))) and not _in_figure(node):
+        elif _says(node, stems) and not _in_figure(node):
             wanted[node] = None
     return wanted
+
+
+def _says(node: etree._Element, stems: tuple[str, ...]) -> bool:
+    text = str(_TEXT(node)).lower()
+    return any(stem in text for stem in stems)
 
 
 def _in_figure(node: etree._Element) -> bool:

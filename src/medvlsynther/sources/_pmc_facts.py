@@ -88,10 +88,11 @@ def record_of(root: Path, shard: str) -> Record | None:
 
     Raises: InputError with metadata_unreadable.
     """
-    document = root / shard
-    name = f"{document.stem}.json"
-    for path in (document.parent / name, document.parent.parent / "metadata" / name, root / "metadata" / name):
-        if path.is_file() and path.resolve().is_relative_to(root.resolve()):
+    folder = PurePosixPath(shard).parent
+    name = f"{PurePosixPath(shard).stem}.json"
+    for place in dict.fromkeys((folder, folder.parent / "metadata", PurePosixPath("metadata"))):
+        path = root / place / name
+        if path.is_file():
             return read_record(read_bytes(path, LARGEST_METADATA)[:LARGEST_METADATA])
     return None
 

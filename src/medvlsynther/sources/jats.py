@@ -90,8 +90,15 @@ def parse(data: bytes, name: str, setting: Setting) -> Iterator[Article | Reject
 def parse_trees(articles: Sequence[etree._Element], name: str, setting: Setting) -> Iterator[Article | Reject]:
     """The articles whose elements are given."""
     for number, element in enumerate(articles, 1):
-        stem = name.rpartition(".")[0] or name
+        stem = _stem(name)
         yield _article(element, stem if len(articles) == 1 else f"{stem}/{number}", setting)
+
+
+def _stem(name: str) -> str:
+    """A document's place without its ending, and without its own name where its folder bears the same."""
+    stem = name.rpartition(".")[0] or name
+    folder, _, last = stem.rpartition("/")
+    return folder if folder.rpartition("/")[2] == last else stem
 
 
 def _article(element: etree._Element, name: str, setting: Setting) -> Article:
