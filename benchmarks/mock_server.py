@@ -7,13 +7,14 @@ are a fixed text, or the smallest value that the request's JSON schema allows; `
 
 POST /control takes a JSON object and changes what it does from then on:
 
-    latency_s, capacity, retry_after_s, enforce (schemas), owner, reply (text), drip_s
+    latency_s, capacity, retry_after_s, enforce (schemas), reject_schemas, owner, names, reply (text), drip_s
     plan: ["ok", "429", "500", "reset", …] faults in order of arrival; cycle: true repeats them for ever
     forget: true drops all images held by name
 
-GET /stats gives counts: requests, answered, turned_away, probes, most_at_once, bytes, repeats (prompts answered twice).
+GET /stats gives counts: requests, answered, turned_away, probes, schemas, most_at_once, bytes, max_tokens (the last),
+repeats (prompts answered twice).
 Faults: any HTTP status, timeout, reset, reset_body, garbage, empty_choices, truncated_json, html, array, drip, length,
-filtered, close (answers, then closes the kept-alive connection), error_200, null_content.
+filtered, close (answers, then closes the kept-alive connection), error_200, null_content, echo_key.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 import orjson
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_LIMIT = re.compile(rb'"max_tokens":(\d+)')
 _TAIL = 6000
 """The words of a request stand after its images: by its last bytes it is known again."""
 _STATUS = {
@@ -45,7 +47,9 @@ class Mock:
     """Most requests at once; more are turned away with 429. 0: any number."""
     retry_after_s: float | None = 1.0
     enforce: bool = True
+    reject_schemas: bool = False
     owner: str = "mock"
+    names: list[str] = field(default_factory=lambda: ["mock"])
     reply: str = "A mock reply."
     drip_s: float = 0.5
     plan: list[str] = field(default_factory=list)
@@ -125,11 +129,11 @@ class Connection(asyncio.Protocol):
             self.mock.control(orjson.loads(body))
             self.send(200, {})
         elif path.endswith("/models"):
-            self.send(200, {"data": [{"id": "mock", "object": "model", "owned_by": self.mock.owner}]})
+            self.send(200, {"data": [{"id": name, "owned_by": self.mock.owner} for name in self.mock.names]})
         else:
-            await self.complete(body)
+            await self.complete(head, body)
 
-    async def complete(self, body: bytes) -> None:
+    async def complete(self, head: bytes, body: bytes) -> None:
         """A chat completion, or the fault that is due."""
         mock = self.mock
         mock.counts["bytes"] += len(body)
@@ -148,7 +152,10 @@ class Connection(asyncio.Protocol):
         mock.most_at_once = max(mock.most_at_once, mock.at_once)
         try:
             await asyncio.sleep(mock.latency_s)
-            await self.finish(fault, body, probe)
+            if fault == "echo_key":
+                self.send(400, {"error": {"message": f"mock: bad key? {head.decode()}"}})
+            else:
+                await self.finish(fault, body, probe)
         finally:
             mock.at_once -= 1
 
@@ -175,11 +182,17 @@ class Connection(asyncio.Protocol):
         if b'"schema"' in body or b'"uuid"' in body:
             asked = orjson.loads(body)
         unknown = self.hold(asked)
+        if "response_format" in asked and mock.reject_schemas:
+            self.send(400, {"error": {"message": "mock: response_format is not supported"}})
+            return
         if unknown is not None:
             self.send(400, {"error": {"message": f"Cache miss for image at index {unknown} but data is not provided."}})
             return
         if not probe:
             mock.counts["answered"] += 1
+            mock.counts["schemas"] += "response_format" in asked
+            if (limit := _LIMIT.search(body[-_TAIL:])) is not None:
+                mock.counts["max_tokens"] = int(limit[1])
             mock.answered[hash(body[-_TAIL:])] += 1
         reply = payload(mock, asked, len(body), fault)
         if fault == "drip":

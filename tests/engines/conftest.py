@@ -46,8 +46,9 @@ class MockServer:
 
     def stop(self) -> None:
         """Kill it."""
-        self.process.kill()
-        self.process.communicate()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def _fetch(self, path: str, body: bytes | None) -> dict[str, int]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", body, timeout=30) as answer:

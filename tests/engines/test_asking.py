@@ -184,7 +184,7 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
 
     engine = Fake(4, act)
     with Ledger(tmp_path) as ledger:
-        with pytest.raises(EngineRefused, match="here: no more. mend it"):
+        with pytest.raises(EngineRefused, match=r"here: no more\. mend it"):
             list(ask(engine, ledger, MODEL, requests(10_000), Sampling()))
         kept = {entry["id"] for _, entry in ledger.items()}
     assert {f"row{n}" for n in range(50)} <= kept

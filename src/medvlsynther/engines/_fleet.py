@@ -33,8 +33,8 @@ class Server:
         self.kind: Kind = KINDS["other"]
         self.listing: Any = None
         """What `GET models` gave, if anything."""
-        self.answered_s: float | None = None
-        """When it last said anything; None before the first time."""
+        self.answered_s = float("-inf")
+        """When it last said anything."""
         self.down_until_s = float("-inf")
         self._falls = 0
         self._held: OrderedDict[str, None] = OrderedDict()
@@ -50,9 +50,11 @@ class Server:
         self.down_until_s, self._falls = float("-inf"), 0
 
     def down(self) -> None:
-        """It could not be reached."""
+        """It could not be reached; what many requests find out at the same time counts once."""
+        if time.monotonic() < self.down_until_s:
+            return
         self._falls += 1
-        self.down_until_s = time.monotonic() + min(DOWN_FIRST_S * 2.0 ** (self._falls - 1), DOWN_MOST_S)
+        self.down_until_s = time.monotonic() + min(DOWN_FIRST_S * 2.0 ** min(self._falls - 1, 10), DOWN_MOST_S)
         self._held.clear()
 
     def holds(self, sha256: str) -> bool:
@@ -124,15 +126,14 @@ class Fleet:
     def rest_s(self) -> float:
         """Seconds until a server may be tried again; 0 while one is up.
 
-        Raises: EngineRefused when none was ever there, or all are gone for long.
+        Raises: EngineRefused when all are gone for long.
         """
         now_s = time.monotonic()
         rest_s = min(server.down_until_s for server in self.servers) - now_s
         if rest_s <= 0.0:
             return 0.0
-        answered_s = max((s.answered_s for s in self.servers if s.answered_s is not None), default=None)
-        if answered_s is None or now_s - answered_s > GONE_S:
-            raise self.refusal(self.servers[0], Outcome("unreachable", detail="Nothing answers there"))
+        if now_s - max(server.answered_s for server in self.servers) > GONE_S:
+            raise self.refusal(self.servers[0], Outcome("unreachable", detail=f"Nothing answers for {GONE_S:g} s"))
         return rest_s
 
     def scrubbed(self, detail: str) -> str:

@@ -4,6 +4,7 @@ A refusal (401, 404, …) concerns every request, a bad request this one alone, 
 server errors, broken connections and garbled replies are worth another try. Replies are read up to a bound.
 """
 
+import os
 import re
 import ssl
 import time
@@ -217,5 +218,7 @@ def _until_s(text: str) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    cause = getattr(error, "os_error", None)
-    return str(getattr(cause, "strerror", None) or error or type(error).__name__)[:DETAIL_MOST]
+    number = getattr(getattr(error, "os_error", None), "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return (str(error) or type(error).__name__)[:DETAIL_MOST]

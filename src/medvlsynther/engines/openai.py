@@ -154,15 +154,17 @@ class _Asker:
     async def _begin(self) -> None:
         headers = self._wire.headers(self._fleet.key())
         self._session = open_session(headers, self._endpoint.timeout_s)
-        await asyncio.gather(*(self._look_up(server) for server in self._fleet.servers))
-        self._fleet.rest_s()
+        servers = self._fleet.servers
+        outcomes = await asyncio.gather(*(self._look_up(server) for server in servers))
+        if all(outcome.word == "unreachable" for outcome in outcomes):
+            raise self._fleet.refusal(servers[0], outcomes[0])
 
-    async def _look_up(self, server: Server) -> None:
+    async def _look_up(self, server: Server) -> Outcome:
         assert self._session is not None
         outcome = await send(self._session, "GET", server.url("models"))
         if outcome.word == "unreachable":
             server.down()
-            return
+            return outcome
         if outcome.status == 401:
             raise self._fleet.refusal(server, outcome)
         server.up()
@@ -170,6 +172,7 @@ class _Asker:
         known = self._named or _servers.by_host(server.base_url)
         server.kind = known or _servers.by_models(outcome.payload)
         self._fleet.check_listing(server)
+        return outcome
 
     async def _probe(self) -> None:
         server = self._fleet.choose()
