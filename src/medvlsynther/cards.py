@@ -4,6 +4,7 @@ A card's name is for people. Two cards with equal text are the same card to a fi
 card makes it another one, because a reader cannot tell which edits are harmless.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -13,7 +14,8 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 from medvlsynther import catalog
 from medvlsynther.errors import BadSetting
 from medvlsynther.fingerprint import text_hash
-from medvlsynther.records import Origin, Record, Term
+from medvlsynther.records import Item, Mark, Origin, Record, Term, Verdict
+from medvlsynther.rules import rubric as rubrics
 
 
 class Card(Record):
@@ -55,10 +57,10 @@ class Card(Record):
 
         Raises: UnknownName, MissingInput, BadSetting (with every wrong key).
         """
-        return cls.read(catalog.find(cls.FOLDER, name, where=where))
+        return cls._of_file(catalog.find(cls.FOLDER, name, where=where))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def _of_file(cls, path: Path) -> Self:
         """The card in one file.
 
         Raises: BadSetting.
@@ -158,3 +160,83 @@ class Vocabulary(Card):
 
     terms: tuple[Term, ...]
     """The entries, in the card's order."""
+
+
+class Benchmark(Card):
+    """A published set of questions: where it is, how its own files are read, and what is known to be wrong with it."""
+
+    FOLDER: ClassVar[str] = "benchmarks"
+
+    title: str
+    """As its authors call it."""
+    repo: str
+    """Hub id of the authors' own files."""
+    revision: str | None = None
+    """Commit of those files, where fixed."""
+    split: str = "test"
+    """Split that is evaluated."""
+    format: str
+    """Module of `questions/formats` that reads the authors' own files."""
+    served_as: str
+    """`dataset_name` of its rows in the joint evaluation set."""
+    served_repo: str = "UCSC-VLAA/MedVLThinker-Eval"
+    """Hub id of that joint set."""
+    count: int
+    """Questions of the evaluated part."""
+    select: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Which of the authors' own rows are evaluated: column to values, as text, case-blind."""
+    files: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Split to patterns of the authors' own files, where their names do not tell it."""
+    licence: str
+    """SPDX identifier, or "unknown"."""
+    faults: tuple[str, ...] = ()
+    """What a reader of a score has to know."""
+
+
+class Rubric(Card):
+    """What an item is judged by, who judges it, and how the marks are weighed."""
+
+    FOLDER: ClassVar[str] = "rubrics"
+
+    formula: rubrics.Formula = "strict"
+    """How marks become a score."""
+    reply_form: rubrics.Form = "keyed"
+    """The form in which the verifier is asked to reply; every form is read."""
+    criteria: tuple[rubrics.Criterion, ...] = Field(min_length=1)
+    """The criteria in the order of prompts, marks and tables."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        ids = [each.id for each in self.criteria]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two criteria share an id")
+        unknown = [each.id for each in self.criteria if each.decided_by == "code" and not rubrics.decidable(each)]
+        if unknown:
+            raise ValueError(f"no code decides {', '.join(unknown)}")
+        return self
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The criteria that the verifier decides, for its prompt: id, title, category, weight and text."""
+        fields = {"id", "title", "category", "weight", "text"}
+        return [each.model_dump(include=fields) for each in rubrics.asked(self.criteria)]
+
+    def schema(self) -> dict[str, Any]:  # type: ignore[override]  # pydantic's own is deprecated and about classes
+        """The JSON schema of the verifier's reply."""
+        return rubrics.reply_schema(self.criteria, self.reply_form)
+
+    def read(self, reply: str) -> tuple[Mark, ...]:
+        """The verifier's marks. Raises: ReplyError with the reasons of `rules.rubric`."""
+        return rubrics.read_marks(reply, self.criteria, formula=self.formula)
+
+    def weigh(self, item: Item, marks: Sequence[Mark], origin: Origin) -> Verdict:
+        """The verdict on an item: the verifier's marks, and code's own for the criteria that it decides."""
+        return rubrics.weigh(
+            self.criteria,
+            self.formula,
+            (*marks, *rubrics.code_marks(self.criteria, item)),
+            item_id=item.item_id,
+            rubric=self.name,
+            rubric_hash=self.hash,
+            origin=origin,
+        )

@@ -31,8 +31,9 @@ _FOREIGN = (
 )
 _STATED = re.compile(rf"(?:{_NOUN}{_LINK}|{_FOREIGN})", re.IGNORECASE)
 _HEADING = re.compile(
-    r"^[^\S\n]*(?:the\s+|my\s+)?(?:final\s+|correct\s+)?(?:answer|choice|conclusion)[^\S\n]*:?[^\S\n]*\n\s*", re.IGNORECASE | re.MULTILINE
-)  # fmt: skip
+    r"^[^\S\n]*(?:the\s+|my\s+)?(?:final\s+|correct\s+)?(?:answer|choice|conclusion)[^\S\n]*+:?[^\S\n]*+\n\s*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _CHOSEN = re.compile(
     r"\b(?:choose|chose|choosing|pick|picked|select|selected|selecting|opt(?:ed)?\s+for|go(?:ing)?\s+with|went\s+with|settled?\s+on"
     r"|vote\s+for|answer\s+with)\s*:?\s+(?:for\s+)?",

@@ -1,11 +1,11 @@
 """JSON out of a model's reply: everything that it surely says, and nothing that it does not.
 
 Fences, thoughts, tags and prose around are left out; comments, single or typographic quotes, bare keys, trailing and
-missing commas and one missing last brace are read as meant. A string is never changed, a number is finite, an object that
-was cut off is refused, and of several objects none is picked by chance.
+missing commas and one missing last brace are read as meant. A string is never changed, a number is finite, an object
+that was cut off is refused, and of several objects none is picked by chance.
 
-Reasons of ReplyError: empty, too_long, too_deep, no_json, refused, bad_json, not_finite, truncated, several, duplicate_key,
-bad_text.
+Reasons of ReplyError: empty, too_long, too_deep, no_json, refused, bad_json, not_finite, truncated, several,
+duplicate_key, bad_text.
 """
 
 import json
@@ -86,9 +86,16 @@ def read_object(reply: str, *, required: Collection[str] = ()) -> Object:
         raise ReplyError("not_finite", str(error)) from None
     except RecursionError:
         raise ReplyError("too_deep") from None
-    if _SURROGATE.search(reply) or ("\\u" in reply and _SURROGATE.search(json.dumps(found, ensure_ascii=False))):
+    if _halved(reply, found):
         raise ReplyError("bad_text", "half of a surrogate pair")
     return found
+
+
+def _halved(reply: str, found: Object) -> bool:
+    """Half of a surrogate pair, raw or escaped: no text that can be stored."""
+    if not reply.isascii() and _SURROGATE.search(reply):
+        return True
+    return "\\u" in reply and bool(_SURROGATE.search(json.dumps(found, ensure_ascii=False)))
 
 
 def _whole(text: str) -> Object | None:

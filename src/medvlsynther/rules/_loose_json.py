@@ -1,7 +1,7 @@
 """A reader of almost-JSON that gives up rather than guess.
 
-What it forgives is syntax around values; the text inside quotes is taken as it stands. A quote closes a string only where
-what follows can follow a string, so that an apostrophe or an inner quotation does not cut it.
+What it forgives is syntax around values; the text inside quotes is taken as it stands. A quote closes a string only
+where what follows can follow a string, so that an apostrophe or an inner quotation does not cut it.
 """
 
 import re

@@ -9,35 +9,35 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
 
-from medvlsynther.rules._words import Tokens, plain, stems, tokens
+from medvlsynther.rules._words import Tokens, plain, stems, tokens, word_set
 
 SEVERAL: Literal["several"] = "several"
 """Said of a text that could mean more than one option."""
 
 _PARENTHESIS = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
-_YES = frozenset("yes y yeah yep yup true correct sí si oui ja да 是 是的 对 有 はい 예".split())
-_NO = frozenset("no n nope nah false incorrect non nein нет 不是 否 不 没有 没 いいえ 아니요".split())
+_YES = word_set("yes y yeah yep yup true correct sí si oui ja да 是 是的 对 有 はい 예")
+_NO = word_set("no n nope nah false incorrect non nein нет 不是 否 不 没有 没 いいえ 아니요")
 _POLAR = {**dict.fromkeys(_YES, "yes"), **dict.fromkeys(_NO, "no")}
 _TRUTH = frozenset(("true", "false"))
 _SAID = frozenset(("yes", "no", "是", "否", "不是"))
 _SHORT_CLAUSE = 120
 _LEADING_WORD = re.compile(r"\W*([^\W\d_]+)\s*([,.;:!-]|$)?\s*(\w*)")
-_AFTER_NO_ANSWER = frozenset(
-    "image images caption answer idea way information context option options clear doubt figure".split()
+_AFTER_NO_ANSWER = word_set(
+    "image images caption answer idea way information context option options clear doubt figure"
 )
-_FILLER = frozenset(
-    "a an the of in on at is are was it this that these and or with for to by from as be i side region area structure one "
-    "option choice answer".split()
+_FILLER = word_set(
+    "a an the of in on at is are was it this that these and or with for to by from as be i side region area structure"
+    " one option choice answer"
 )
-_VAGUE = frozenset("none all both either neither any other unknown normal".split())
-_NEGATORS = frozenset(
+_VAGUE = word_set("none all both either neither any other unknown normal")
+_NEGATORS = word_set(
     "not no without than unlike exclude excludes excluded excluding excludes neither nor never versus vs instead isnt "
-    "arent wasnt cannot cant doesnt rule rules ruled 不 非".split()
+    "arent wasnt cannot cant doesnt rule rules ruled 不 非"
 )
-_VERBS = frozenset("is are was were seems seem can could would does do did looks look".split())
-_DENIALS = frozenset("not unlikely wrong incorrect excluded ruled absent less".split())
-_LABELLING = frozenset(
-    "stage grade type class phase group panel figure image level zone region lead label category vitamin hepatitis".split()
+_VERBS = word_set("is are was were seems seem can could would does do did looks look")
+_DENIALS = word_set("not unlikely wrong incorrect excluded ruled absent less")
+_LABELLING = word_set(
+    "stage grade type class phase group panel figure image level zone region lead label category vitamin hepatitis"
 )
 
 
@@ -160,7 +160,7 @@ def _table(pairs: Iterable[tuple[object, str]]) -> dict[object, str]:
 
 
 def _polarity(full: Mapping[str, Tokens]) -> dict[str, str]:
-    """ "yes" and "no" to their letters, where the options hold exactly one of each."""
+    """The letters of "yes" and "no", where the options hold exactly one of each."""
     found = _table((_POLAR.get("".join(words), ""), letter) for letter, words in full.items())
     return (
         {str(key): letter for key, letter in found.items()} if len(found) == 2 and SEVERAL not in found.values() else {}

@@ -1,7 +1,7 @@
 """A free-text reply taken apart: what stands in answer tags, what outside, and what was only thought.
 
-Models write `<answer>`, `\\boxed{}`, GLM's box tokens, forget to close tags or write the closing one alone. What is inside a
-closed thought block is not an answer unless nothing else is.
+Models write `<answer>`, `\\boxed{}`, GLM's box tokens, forget to close tags or write the closing one alone. What is
+inside a closed thought block is not an answer unless nothing else is.
 """
 
 import re
@@ -22,8 +22,9 @@ _INLINE = re.compile(r"</?(?:b|i|u|em|strong|span|code|center|font|mark)\b[^<>]*
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _MARKUP = re.compile(r"\*+|`+|\$+|__+|~~+|^[ \t]*(?:#+|>)[ \t]*", re.MULTILINE)
 _PLACEHOLDER = re.compile(
-    r"\W*(?:(?:your|the|my)\s+)?(?:final\s+)?(?:answer|option|choice|letter)?(?:\s+letter)?(?:\s+(?:goes\s+)?here)?\W*", re.IGNORECASE
-)  # fmt: skip
+    r"\W*(?:(?:your|the|my)\s+)?(?:final\s+)?(?:answer|option|choice|letter)?(?:\s+letter)?(?:\s+(?:goes\s+)?here)?\W*",
+    re.IGNORECASE,
+)
 _SHORT = 60
 _SENTENCE_END = re.compile(r"[.!?。](?=\s)|\n|</?answer>", re.IGNORECASE)
 

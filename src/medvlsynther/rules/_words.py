@@ -29,7 +29,10 @@ _GREEK = {
     "σ": "sigma", "τ": "tau", "ω": "omega",
 }  # fmt: skip
 _NUMBERS = {
-    word: str(n) for n, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
+    word: str(n)
+    for n, word in enumerate(
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 2
+    )
 }
 _SHORT = 200
 _ARTICLE = re.compile(r"^\W*(?:an?|the)\s+(?=[^\W_])", re.IGNORECASE)
@@ -85,18 +88,24 @@ def stems(words: Tokens) -> Tokens:
     return tuple(map(stem, words))
 
 
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list written as one text."""
+    return frozenset(text.split())
+
+
 def squeeze(text: str) -> str:
     """Letters and digits of `text` alone, case-blind: for titles and names of keys."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
 REFUSAL = re.compile(
-    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|impossible to|not (?:possible|able) to|no way to)\s+(?:\w+\s+){0,3}?"
-    r"(?:determin|answer|tell|say|provide|identif|diagnos|decide|assess|see|view|be (?:determined|answered|sure|certain)"
-    r"|conclud|choose|select|make|help|assist|create|generate|judge|know|give)"
+    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|impossible to|not (?:possible|able) to|no way to)\s+"
+    r"(?:\w+\s+){0,3}?(?:determin|answer|tell|say|provide|identif|diagnos|decide|assess|see|view|conclud|choose|select|make"
+    r"|help|assist|create|generate|judge|know|give|be (?:determined|answered|sure|certain))"
     r"|\b(?:unsure|uncertain|unknown|undetermined|indeterminate|inconclusive|no (?:idea|answer)|not (?:sure|certain))\b"
     r"|\bdo(?: not|n't) (?:know|have (?:enough|access|sufficient))|\bas an ai\b|\bas a language model\b"
-    r"|\binsufficient (?:information|evidence|data|context|detail)|\b(?:not enough|no) (?:information|data|context|detail)|\bi(?:'m| am) sorry\b|\bn/?a\b"
+    r"|\binsufficient (?:information|evidence|data|context|detail)"
+    r"|\b(?:not enough|no) (?:information|data|context|detail)|\bi(?:'m| am) sorry\b|\bn/?a\b"
     r"|\bnot (?:determinable|applicable|answerable)\b|\bconsult an?\b|无法|不能确定|不确定|抱歉",
     re.IGNORECASE,
 )

@@ -1,8 +1,9 @@
 """One reader and grader of answers, for explaining, evaluation, rewards and blind tests.
 
 A reply gives a letter and the rule that found it, or no letter and a reason. The reader follows what a careful person
-does: the last explicit commitment wins; text counts where it can mean one option only; a letter beats letter-like option
-text; a letter and a text that disagree give nothing; thoughts count only where nothing else was said. It never guesses.
+does: the last explicit commitment wins; text counts where it can mean one option only; a letter beats letter-like
+option text; a letter and a text that disagree give nothing; thoughts count only where nothing else was said. It never
+guesses.
 
 Source: the policy of careful human reading; the published graders are in `released.py`.
 """
@@ -26,8 +27,8 @@ class Choice(Record):
     letter: str | None = None
     """Letter of the chosen option; None where the reply makes no single choice."""
     rule: str = ""
-    """Which rule found it: "letter", "text", "letter_and_text", "named", "part", "polarity", "ordinal"; with "cue:", "line:"
-    or "thought:" before it where it stood after a cue, on a line of its own, or only in a thought."""
+    """Which rule found it: "letter", "text", "letter_and_text", "named", "part", "polarity", "ordinal"; with "cue:",
+    "line:" or "thought:" before it where it stood after a cue, on a line of its own, or only in a thought."""
     reason: Reason | None = None
     """Why there is no letter."""
 
@@ -63,7 +64,8 @@ _LIST = re.compile(
 _LETTERS = re.compile(r"(?<![\w'])([A-J])(?![\w'])")
 _TRAILING = re.compile(r"(.*\S)\s*[(\[]\s*(?:option\s+)?([A-Za-z])\s*[)\]]\W*", re.DOTALL | re.IGNORECASE)
 _AFTER_LETTER = re.compile(
-    r"(?:because|since|as|is|was|it is|best|which|due|for|given|based|fits|seems|would|matches|not|but|and not|rather|with)\b",
+    r"(?:because|since|as|is|was|it is|best|which|due|for|given|based|fits|seems|would|matches|not|but|and not|rather"
+    r"|with)\b",
     re.IGNORECASE,
 )
 _DENYING = re.compile(
@@ -78,7 +80,7 @@ _ORDINAL = re.compile(
     r"(?:the\s+)?(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)\s+(?:option|choice|answer|one)\W*",
     re.IGNORECASE,
 )
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _LONGEST_NAMING = 400
 _HEDGE = re.compile(
     r"\b(?:might|may|could|possibly|perhaps|at first|initially|consider|if|whether|differential)\b|\?\s*$",

@@ -101,7 +101,7 @@ class Rollouts(Record):
 
 
 def released_object(reply: str) -> dict[str, Any] | None:
-    """The JSON object that the published generator's parser finds, or None; non-finite numbers pass, strings may change."""
+    """What the published generator's parser finds, or None; non-finite numbers pass, strings may change."""
     tagged = _THOUGHT_THEN_ANSWER.search(reply) or _ANSWER_ANY_CASE.search(reply)
     text = (tagged[1] if tagged else reply).strip()
     if text.startswith("```"):
@@ -146,7 +146,7 @@ def _equals(prediction: str, text: str, letter: str) -> bool:
 
 
 def released_regrade(reply: str, options: Mapping[str, str], answer: str, answer_text: str | None = None) -> Regraded:
-    """Regrading, the source of the published numbers. `answer` is the key's letter, `answer_text` its text where given apart."""
+    """Regrading, the source of the published numbers, against the key's letter `answer` and its text."""
     return _regraded(released_extract(reply), options, answer, answer_text, loose=False)
 
 
