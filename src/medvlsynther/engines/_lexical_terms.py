@@ -84,6 +84,7 @@ class Evidence:
 
     caption: str
     mentions: tuple[str, ...] = ()
+    category: str = ""
 
     @cached_property
     def _panels(self) -> tuple[str, tuple[str, ...]]:
@@ -138,9 +139,17 @@ class Evidence:
 
     @cached_property
     def modality(self) -> str | None:
-        """The one modality that the caption names; None for none or several."""
+        """The one modality that the caption names, or that the figure's category is of; None for several."""
         kinds = {modality_of(hit.term) for hit in lexicon("modality").find(self.caption)}
+        category = lexicon("categories").get(self.category)
+        if not kinds and category is not None:
+            kinds = set(tags(category, "modality"))
         return next(iter(kinds)) if len(kinds) == 1 else None
+
+    @cached_property
+    def clinical(self) -> bool:
+        """False when the caption speaks of a plot, a diagram, a blot or the like."""
+        return not any("not_clinical" in hit.term.tags for hit in lexicon("categories").find(self.caption))
 
     @cached_property
     def technique(self) -> Term | None:

@@ -141,6 +141,8 @@ def _turn(chance: int, weight: int) -> float:
 
 
 def _ideas(evidence: Evidence, chance: Callable[..., int]) -> Iterator[_Idea]:
+    if not evidence.clinical:
+        return
     yield from _findings(evidence, chance)
     yield from _anatomy(evidence, chance)
     yield from _technique(evidence, chance)
@@ -183,7 +185,7 @@ def _findings(evidence: Evidence, chance: Callable[..., int]) -> Iterator[_Idea]
 
 def askable_finding(key: Term, said: str, evidence: Evidence) -> bool:
     """True when a finding stated as `said` fits the figure's modality and place and is denied nowhere."""
-    if not fits_modality(key, evidence.modality) or evidence.denied(key, "findings"):
+    if evidence.modality is None or not fits_modality(key, evidence.modality) or evidence.denied(key, "findings"):
         return False
     named = evidence.stated("anatomy")
     if not tags(key, "anatomy") or (not named and (len(words(said)) > 1 or is_same(said, key.name))):
@@ -229,10 +231,18 @@ def _technique(evidence: Evidence, chance: Callable[..., int]) -> Iterator[_Idea
         if len(named) == 1 and said and said[0] == named[0]:
             yield _Idea("modality", group, said[0], tuple(_siblings(said[0], "modality", evidence, chance, _any)))
     key = evidence.technique
-    if key is None or not key.group:
+    if key is None or not key.group or (key.name == _PHOTOGRAPH and not _is_medical(evidence)):
         return
     others = _siblings(key, "modality", evidence, chance, partial(is_rival, key=key, evidence=evidence))
     yield _Idea("modality", "modality", key, tuple(others))
+
+
+_PHOTOGRAPH = "digital photography"
+
+
+def _is_medical(evidence: Evidence) -> bool:
+    """True when a part of the body or a finding is named: a photograph may be of anything."""
+    return bool(evidence.stated("anatomy") or evidence.stated("findings"))
 
 
 def _any(_: Term) -> bool:

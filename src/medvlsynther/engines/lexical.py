@@ -22,7 +22,8 @@ NOTHING = "insufficient_evidence"
 
 
 def _evidence(slots: Mapping[str, Any]) -> Evidence:
-    return Evidence(str(slots.get("caption", "")), tuple(str(mention) for mention in slots.get("mentions", ())))
+    mentions = tuple(str(mention) for mention in slots.get("mentions", ()))
+    return Evidence(str(slots.get("caption", "")), mentions, str(slots.get("category", "")))
 
 
 def _exhibit(slots: Mapping[str, Any]) -> Exhibit:

@@ -160,7 +160,7 @@ _SCOPE = 90
 _BREAK = re.compile(
     r"[.;:!?](?=\s|$)|\n|\b(?:but|however|although|though|whereas|while|except|apart from|aside from|showing|shows?"
     r"|reveal(?:s|ed|ing)?|demonstrat(?:es?|ed|ing)|due to|because|which|is|are|was|were)\b"
-    r"|(?<!associated )(?<!consistent )(?<!compatible )\bwith\b",
+    r"|(?<!associated )(?<!consistent )(?<!compatible )(?<!patients )\bwith\b",
     re.IGNORECASE,
 )
 _DENIES = re.compile(
@@ -182,13 +182,16 @@ _DOUBTS = re.compile(
     r"\b(?:possibl[ey]|probabl[ey]|suspect(?:ed|ing)?|suspicio(?:n|us)|suggest(?:s|ed|ive|ing)?|presum(?:ed|ably)"
     r"|potential(?:ly)?|may|might|could|likely|unclear|question of|differential|versus|vs|mimic(?:s|king)?"
     r"|resembl(?:es?|ing)|simulat(?:es?|ing)|history of|previous(?:ly)?|prior|risk (?:of|for|factors?)|screening for"
+    r"|patients (?:with|who|suffering)|carriers|cohort"
     r"|to exclude|evaluat(?:e|ion) for|if"
     r"|(?:after|following|before|status post)\s+(?:\w+\s+){0,2}?(?:resection|removal|excision|treatment|repair|drainage"
     r"|clipping|emboli[sz]ation|evacuation|surgery|operation)(?:\s+(?:of|for))?)\b",
     re.IGNORECASE,
 )
 _DOUBTED_AFTER = re.compile(
-    r"^-?\s*(?:like\b|mimic|\?|(?:is|are|was|were)?\s*(?:suspected|possible|probable|likely|cannot be excluded))",
+    r"^-?\s*(?:like\b|mimic|\?|(?:is|are|was|were)?\s*(?:suspected|possible|probable|likely|cannot be excluded))"
+    r"|^\s+(?:risk|severity|index|scores?|cells?(?: lines?)?|patients|survivors|cohort|groups?|screening|incidence"
+    r"|prevalence|mortality|models?|treatment|therapy|surgery|protocol)\b",
     re.IGNORECASE,
 )
 
@@ -218,7 +221,7 @@ def is_negated(text: str, hit: Hit) -> bool:
 
 
 def is_doubted(text: str, hit: Hit) -> bool:
-    """True when the clause around a hit leaves open whether the thing is there: suspected, possible, earlier."""
+    """True when the clause around a hit leaves open whether the thing is there: suspected, earlier, a cohort's."""
     return bool(_DOUBTS.search(_before(text, hit)) or _DOUBTED_AFTER.search(text[hit.end : hit.end + _SCOPE]))
 
 
