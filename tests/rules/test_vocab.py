@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medvlsynther.records import Term
@@ -64,6 +64,7 @@ def test_finds_whole_words_in_any_spelling_and_the_longest(text: str, expected: 
     assert names(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.sampled_from(LEXICON.terms), st.text(max_size=200))
 def test_hits_are_ordered_disjoint_and_inside_the_text(before: str, term: Term, after: str) -> None:
     text = f"{before} {term.name} {after}"
@@ -73,12 +74,14 @@ def test_hits_are_ordered_disjoint_and_inside_the_text(before: str, term: Term, 
     assert hits == LEXICON.find(text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(LEXICON.terms), st.sampled_from(["{}.", "({})", "The {} here", "{}, then", "\n{}\n"]))
 def test_every_name_finds_its_own_term_whatever_stands_around_it(term: Term, frame: str) -> None:
     assert names(frame.format(term.name)) == [term.name]
     assert LEXICON.whole(term.name.capitalize() + ".") == term
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_folding_is_stable_under_case_and_repetition(word: str) -> None:
     assert fold(fold(word)) == fold(fold(fold(word)))
