@@ -7,6 +7,7 @@ under a member's name, so a name cannot leave any folder.
 
 import os
 import re
+import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -23,11 +24,16 @@ UNPACKED_LIMIT_BYTES = 1 << 30
 """What a gzip-compressed archive may unpack to: packages of articles stay far below, bombs do not."""
 
 _CHUNK = 1 << 20
+_WINDOW = 1 << 16
 _NAME_LIMIT_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 _LFS = b"version https://git-lfs"
 _ZERO = bytes(BLOCK)
 _ADLER_MODULUS = 65521
+_REGULAR = (b"0", b"\0")
+_EXTENDED = (b"x", b"g", b"L", b"K")
+_FIELDS = struct.Struct("100s24x12s12x8sc100x6s82x155s12x")
+"""Of a header: name, size, checksum, type, magic, prefix."""
 _PAX_RECORD = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
 
 
@@ -73,6 +79,7 @@ class Tar:
         if self.packed:
             self._unpack()
         self._descriptor = self._file.fileno()
+        self._window, self._window_at = b"", 0
         self.size = os.fstat(self._descriptor).st_size
         """Bytes of the (unpacked) archive."""
 
@@ -90,7 +97,13 @@ class Tar:
 
     def read(self, offset: int, size: int) -> bytes:
         """`size` bytes from `offset`; fewer where the archive ends before."""
-        return os.pread(self._descriptor, size, offset)
+        start = offset - self._window_at
+        if start < 0 or start + size > len(self._window):
+            if size > _WINDOW:
+                return os.pread(self._descriptor, size, offset)
+            # Headers and small members lie beside each other: one call to the system serves a whole record.
+            self._window, self._window_at, start = os.pread(self._descriptor, _WINDOW, offset), offset, 0
+        return self._window[start : start + size]
 
     def members(self) -> Iterator[Member | Damage]:
         """All regular files in order, and every damaged region between them."""
@@ -109,7 +122,7 @@ class Tar:
                 continue
             kind, own_name, own_size = header
             place += BLOCK
-            if kind in "xgLK":
+            if kind in _EXTENDED:
                 found_name, found_size = self._extended(kind, place, own_size)
                 name, size = found_name or name, found_size if found_size is not None else size
                 place += _padded(own_size)
@@ -124,18 +137,18 @@ class Tar:
                 place, settled = self._next_header(place), True
                 continue
             place += _padded(member.size)
-            if kind in "0\0" and not member.name.endswith("/"):
+            if kind in _REGULAR and not member.name.endswith("/"):
                 yield member
         yield from self._damage
         if not self._damage and (not settled or place < self.size):
             yield Damage("tar_truncated", f"{self.path.name} has no end mark")
 
-    def _extended(self, kind: str, place: int, size: int) -> tuple[str | None, int | None]:
+    def _extended(self, kind: bytes, place: int, size: int) -> tuple[str | None, int | None]:
         """Name and size that a GNU long name or a pax header gives the next member."""
-        if kind in "gK":
+        if kind in b"gK":
             return None, None
         payload = self.read(place, min(size, _NAME_LIMIT_BYTES))
-        if kind == "L":
+        if kind == b"L":
             return payload.split(b"\0", 1)[0].decode("utf-8", "replace"), None
         found = dict(_PAX_RECORD.findall(payload))
         stated = found.get(b"size", b"")
@@ -200,23 +213,22 @@ def _padded(size: int) -> int:
     return (size + BLOCK - 1) // BLOCK * BLOCK
 
 
-def _header(block: bytes) -> tuple[str, str, int] | None:
+def _header(block: bytes) -> tuple[bytes, str, int] | None:
     """Type, name and size of a member; None where the block is no header or its checksum is wrong.
 
     Source: POSIX.1-1988 ustar, and the GNU base-256 form of large sizes.
     """
+    name, length, check, kind, magic, prefix = _FIELDS.unpack(block)
     try:
-        stated = int(block[148:156].strip(b" \0"), 8)
-        size = (
-            int.from_bytes(block[125:136], "big") if block[124] & 0x80 else int(block[124:136].strip(b" \0") or b"0", 8)
-        )
+        stated = int(check.strip(b" \0"), 8)
+        size = int.from_bytes(length[1:], "big") if length[0] & 0x80 else int(length.strip(b" \0") or b"0", 8)
     except ValueError:
         return None
-    # The low half of Adler-32 is 1 + the sum of all bytes: the header checksum at the speed of C.
-    total = (stated + sum(block[148:156]) - 8 * 0x20 + 1) % _ADLER_MODULUS
-    if size < 0 or zlib.adler32(block) & 0xFFFF != total:
+    # The low half of Adler-32 is 1 + the sum of all bytes: the header checksum, its own field as blanks, in C.
+    total = (zlib.adler32(block) & 0xFFFF) - (zlib.adler32(check) & 0xFFFF) + len(check) * 0x20
+    if size < 0 or (total - stated) % _ADLER_MODULUS:
         return None
-    name = block[:100].split(b"\0", 1)[0]
-    if block[257:263] == b"ustar\0" and block[345]:
-        name = block[345:500].split(b"\0", 1)[0] + b"/" + name
-    return chr(block[156]), name.decode("utf-8", "replace"), size
+    name = name.rstrip(b"\0").partition(b"\0")[0]
+    if magic == b"ustar\0" and prefix[0]:
+        name = prefix.partition(b"\0")[0] + b"/" + name
+    return kind, name.decode("utf-8", "replace"), size

@@ -1,0 +1,148 @@
+"""What is read of the JSON of a BIOMEDICA record, and what is told of it before it is parsed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+
+import msgspec
+
+from medvlsynther.errors import InputError
+from medvlsynther.records import GivenLabel
+from medvlsynther.sources._biomedica_text import same_image
+
+WANTED: Mapping[str, str | None] = MappingProxyType({"clinical imaging": None, "microscopy": "light microscopy"})
+"""Primary labels of records that are read, and the secondary label that they need; those without labels are read too.
+
+Source: the published curation keeps the 23 secondary labels of Clinical Imaging, and light microscopy.
+"""
+
+_PRIMARY, _SECONDARY = (
+    re.compile(rb'"image_%s_label"\s*:\s*(\[[^\[\]]{0,2000}\]|"[^"]{0,200}")' % name)
+    for name in (b"primary", b"secondary")
+)
+_NO_CAPTION = "no caption found"
+
+
+class _Shown(msgspec.Struct):
+    """An image of the article."""
+
+    image_id: str | None = None
+    caption: str | None = None
+
+
+class Record(msgspec.Struct):
+    """What is read of a record's JSON; its full text, references and abstract are passed over."""
+
+    image_cluster_id: str | int | None = None
+    """The image file's stem."""
+    image_file_name: str | None = None
+    image_panel_type: str | None = None
+    image_panel_subtype: str | None = None
+    image_primary_label: list[str] | str | None = None
+    image_secondary_label: list[str] | str | None = None
+    image_set: list[_Shown] | None = None
+    """All images of the article."""
+    image_context: dict[str, list[str] | str | None] | list[dict[str, list[str] | str | None]] | None = None
+    """Passages by image, for the whole article."""
+    article_accession_id: str | int | None = None
+    article_title: str | None = None
+    article_journal: str | None = None
+    article_date: str | int | float | None = None
+    """Seconds since 1970."""
+    article_license: str | None = None
+
+    def labels(self) -> Iterator[GivenLabel]:
+        """All labels, each with the field that it comes from."""
+        for name, value in (
+            ("image_primary_label", self.image_primary_label),
+            ("image_secondary_label", self.image_secondary_label),
+            ("image_panel_type", self.image_panel_type),
+            ("image_panel_subtype", self.image_panel_subtype),
+        ):
+            for label in (value,) if isinstance(value, str) else value or ():
+                if known := said(label):
+                    yield GivenLabel(name=known, source=f"biomedica.{name}")
+
+    def passages(self, image_id: str) -> Iterator[str]:
+        """The passages about one image."""
+        contexts = self.image_context or {}
+        for context in contexts if isinstance(contexts, list) else (contexts,):
+            for key, texts in context.items():
+                if texts and same_image(key, image_id):
+                    yield from (texts,) if isinstance(texts, str) else texts
+
+    def caption(self, image_id: str) -> str:
+        """The caption of one image, "" where there is none."""
+        found = (shown.caption for shown in self.image_set or () if shown.image_id == image_id)
+        return plain_caption(next(found, None))
+
+    def sharing(self, caption: str) -> list[str]:
+        """The images of the article with this caption, in its order."""
+        return [
+            shown.image_id
+            for shown in self.image_set or ()
+            if shown.image_id and plain_caption(shown.caption) == caption
+        ]
+
+
+_decode = msgspec.json.Decoder(Record).decode
+_decode_labels = msgspec.json.Decoder(list[str] | str).decode
+
+
+def said(text: object) -> str:
+    """A field as text; the extraction writes "None" where it found nothing."""
+    plain = "" if text is None else str(text).strip()
+    return "" if plain == "None" else plain
+
+
+def plain_caption(text: str | None) -> str:
+    plain = said(text)
+    return "" if plain.lower() == _NO_CAPTION else " ".join(plain.split())
+
+
+def labelled_otherwise(raw: bytes) -> str | None:
+    """The labels of a record that is not wanted, by a look at the bytes; None where it has to be parsed.
+
+    Quotes inside a JSON text are escaped, so that the pattern meets the fields and nothing else.
+    """
+    try:
+        primary = _labels(_PRIMARY.search(raw))
+        if not primary or any(label in WANTED and WANTED[label] is None for label in primary):
+            return None
+        needed = {WANTED[label] for label in primary if label in WANTED}
+        secondary = _labels(_SECONDARY.search(raw)) if needed else ()
+    except msgspec.DecodeError:
+        return None
+    return None if needed.intersection(secondary) else ", ".join((*primary, *secondary))
+
+
+def _labels(field: re.Match[bytes] | None) -> tuple[str, ...]:
+    return _lower(field[1]) if field else ()
+
+
+@lru_cache(maxsize=4096)
+def _lower(raw: bytes) -> tuple[str, ...]:
+    """The labels of one field in lower case."""
+    labels = _decode_labels(raw)
+    return tuple(label.strip().lower() for label in ([labels] if isinstance(labels, str) else labels))
+
+
+def parse(raw: bytes) -> Record:
+    try:
+        return _decode(raw.removeprefix(b"\xef\xbb\xbf"))
+    except msgspec.ValidationError as error:
+        raise InputError("record_malformed", str(error)) from None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError("json_damaged", str(error)) from None
+
+
+def year_of(date: str) -> int | None:
+    """The year of a date in seconds since 1970, or written with the year first."""
+    if written := re.match(r"(1[89]\d\d|20\d\d)(?:-|$)", date):
+        return int(written[1])
+    try:
+        return datetime.fromtimestamp(float(date), UTC).year
+    except (ValueError, OverflowError, OSError):
+        return None
