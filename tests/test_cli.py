@@ -95,7 +95,7 @@ BAD = {
     "site": (("run", "quickstart", "--site", "no.yaml"), "No site file"),
     "id": (("why", "nothing#1"), "No row or reject"),
     "undone": (("show", "quickstart"), "is not done yet"),
-    "server": (("run", "quickstart", "--set", "generate.model=glm-4.5v"), "generate"),
+    "server": (("run", "quickstart", "--set", "generate.model=glm-4.5v"), "No base_url"),
 }
 
 
