@@ -133,6 +133,33 @@ class Figure(Record):
     """True for the drawn figures of the bundled corpus: never a patient's."""
 
 
+class Overlap(Record):
+    """Two items that share something, and how that is known. In a join, `train` is the left and `test` the right set."""
+
+    train_set: str
+    """Name of the set that should not know the other."""
+    train_id: str
+    """Its item."""
+    test_set: str
+    """Name of the set that should be unknown; the same name where a set is compared with itself."""
+    test_id: str
+    """Its item."""
+    layer: Literal["identity", "bytes", "pixels", "perceptual", "copy", "semantic", "text", "rephrase", "joint"]
+    """What was compared."""
+    measure: str
+    """How: "same_figure", "sha256", "phash:panel", "near:stem", "minhash:item", "judge", …"""
+    score: float | None
+    """Likeness, 0..1, 1 for the same; None where it could not be found out."""
+    train_image: int | None = None
+    """Which image of the train item, from 0; None where it is about no single image."""
+    test_image: int | None = None
+    """Which image of the test item, from 0."""
+    evidence: str = ""
+    """What exactly was found, for people."""
+    kind: str | None = None
+    """Class of the pair, as `audit.joint` judges it: "identical_item", "same_image_same_fact", …"""
+
+
 class Reject(Record):
     """An input that ended here, and why."""
 
@@ -249,6 +276,19 @@ class Mark(Record):
     """The verifier's few words."""
 
 
+class Opinion(Record):
+    """What a second verifier, of another family, said of an item."""
+
+    model: str
+    """Name of its model card."""
+    passed: bool | None
+    """Whether it found all essential criteria met; None where its reply could not be had or read."""
+    score: float | None = None
+    """Its score, 0..1."""
+    failed: tuple[str, ...] = ()
+    """Ids of the criteria that it found not met."""
+
+
 class Verdict(Record):
     """A rubric weighed on one item."""
 
@@ -262,6 +302,8 @@ class Verdict(Record):
     """0..1 by the rubric's formula; None where it cannot be formed."""
     failed: tuple[str, ...] = ()
     """Ids of the criteria that were not met."""
+    second: Opinion | None = None
+    """The second verifier's opinion, where one was asked."""
     rubric: str
     """Name of the rubric card."""
     rubric_hash: str

@@ -215,3 +215,13 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable | None]]) -> float | No
     if pairable < 2 or expected == pairable * (pairable - 1):
         return None
     return 1 - (pairable - 1) * (pairable - agreed) / (pairable * (pairable - 1) - expected)
+
+
+def agreement(first: Sequence[Hashable], second: Sequence[Hashable]) -> dict[str, float | int | None]:
+    """How far two raters agree: number of items, raw share, Cohen's kappa and Gwet's AC1."""
+    return {
+        "items": len(first),
+        "raw": _paired(first, second) if first else None,
+        "kappa": cohen_kappa(first, second),
+        "ac1": gwet_ac1(first, second),
+    }

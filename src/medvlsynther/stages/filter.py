@@ -31,7 +31,8 @@ def run(ctx: Context, items: Table[Item], verdicts: Table[Verdict], *, min_score
 
 def _refusal(verdict: Verdict, min_score: float) -> tuple[str, str]:
     if not verdict.passed:
-        return "failed_essential", ", ".join(verdict.failed)
+        second = verdict.second.failed if verdict.second else ()
+        return "failed_essential", ", ".join(dict.fromkeys((*verdict.failed, *second)))
     if verdict.score is None or verdict.score < min_score:
         score = "none" if verdict.score is None else f"{verdict.score:.4f}"
         return "low_score", f"{score} < {min_score}: {', '.join(verdict.failed)}"
