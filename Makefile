@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format lint types layers install install-test constraints
+.PHONY: demo test check format lint types layers install install-test constraints bench-engines
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
@@ -43,3 +43,7 @@ constraints:
 	$(BIN)/pip-compile --quiet --extra test --extra dicom --extra probes --strip-extras --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe \
 	  --output-file constraints.txt pyproject.toml
+
+# What asking a model costs, against the mock server of benchmarks/.
+bench-engines: install-test
+	$(BIN)/python benchmarks/engines.py --peer

@@ -159,10 +159,17 @@ class _Crew:
 
     def _pump(self) -> None:
         self._poked = False
-        while self._waiting and len(self._tasks) < self._engine.concurrency and self._trouble is None:
-            task = self._loop.create_task(self._serve(self._waiting.popleft()))
+        if self._trouble is not None:
+            return
+        for _ in range(min(len(self._waiting), self._engine.concurrency - len(self._tasks))):
+            task = self._loop.create_task(self._work())
             self._tasks.add(task)
-            task.add_done_callback(self._landed)
+            task.add_done_callback(self._ended)
+
+    async def _work(self) -> None:
+        """Serve slots one after the other: the next request leaves in the same turn of the loop as a reply came."""
+        while self._waiting and self._trouble is None:
+            await self._serve(self._waiting.popleft())
 
     async def _serve(self, slot: _Slot) -> None:
         try:
@@ -180,12 +187,14 @@ class _Crew:
             self._wanted = None
             self._wake.put(None)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
             self._trouble = self._trouble or error
             self._wake.put(None)
-        self._pump()
+        self._pump()  # a request may have come just when the queue had been found empty
 
     async def _stop(self, grace_s: float) -> None:
         self._waiting.clear()
@@ -274,10 +283,10 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _cancel_all() -> None:
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:  # one that ends may start the next in its queue
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 _HALL = _Hall()
