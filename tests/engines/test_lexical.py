@@ -235,6 +235,20 @@ def test_most_figures_of_the_miniature_corpus_carry_an_accepted_item() -> None:
     assert accepted >= 0.9 * len(CORPUS) >= 30
 
 
+@settings(deadline=None)
+@given(captions, st.text(max_size=12))
+def test_no_option_holds_another(caption: str, figure_id: str) -> None:
+    texts = [set(words(text)) for text in write(caption, figure_id=figure_id).get("options", {}).values()]
+    assert not any(one < other for one in texts for other in texts)
+
+
+def test_a_hyphen_never_shows_in_the_key_alone() -> None:
+    for n in range(40):
+        item = write("Electrocardiogram with ST-segment elevation.", figure_id=f"o/{n}")
+        if "-" in item["options"][item["answer"]]:
+            assert sum("-" in text for text in item["options"].values()) >= 2
+
+
 def test_several_images_are_spoken_of_as_several() -> None:
     stems = {
         write("CT images of the head with a subdural hematoma.", figure_id=f"s/{n}", images=2)["question"]

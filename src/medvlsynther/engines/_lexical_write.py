@@ -117,16 +117,44 @@ def write(evidence: Evidence, *, figure_id: str, options: int, images: int) -> W
     def chance(*names: str) -> int:
         return draw(_SEED, figure_id, *names)
 
-    ideas = [idea for idea in _ideas(evidence, chance) if len(idea.others) >= options - 1]
-    for idea in sorted(ideas, key=lambda idea: _turn(chance(idea.stems), _WEIGHTS[idea.kind])):
+    ideas = sorted(_ideas(evidence, chance), key=lambda idea: _turn(chance(idea.stems), _WEIGHTS[idea.kind]))
+    for idea in ideas:
         stem = _stem(idea, evidence, images, chance)
-        if stem is None:
+        wrong = _distractors(idea, options - 1)
+        if stem is None or len(wrong) < options - 1:
             continue
-        wrong = sorted(idea.others[: options - 1], key=lambda term: chance("order", term.name))
+        wrong.sort(key=lambda term: chance("order", term.name))
         place = chance("key") % options
         texts = [printed(term) for term in wrong]
         return Written(stem, (*texts[:place], printed(idea.key), *texts[place:]), place)
     return None
+
+
+def _distractors(idea: _Idea, count: int) -> list[Term]:
+    """The first `count` wrong options that do not hold each other, mixed so that nothing shows in the key alone."""
+    apart: list[Term] = []
+    for term in idea.others:
+        if not any(_nested(term, other) for other in (idea.key, *apart)):
+            apart.append(term)
+    chosen, spare = apart[:count], apart[count:]
+    for place, shows in enumerate(_SHOWS):
+        alone = shows(idea.key, idea.key) and not any(shows(term, idea.key) for term in chosen)
+        if alone and (other := next((term for term in spare if shows(term, idea.key)), None)):
+            chosen[place % count] = other
+    return chosen
+
+
+def _nested(one: Term, other: Term) -> bool:
+    mine, yours = set(words(printed(one))), set(words(printed(other)))
+    return mine <= yours or yours <= mine
+
+
+_SHOWS: tuple[Callable[[Term, Term], bool], ...] = (
+    lambda term, _: "-" in term.text,
+    lambda term, _: "proper" in term.tags,
+    lambda term, key: len(term.text) >= 0.75 * len(key.text),
+)
+"""What a testwise reader looks for in the options: a hyphen, a proper name, the greatest length."""
 
 
 def printed(term: Term) -> str:
@@ -199,10 +227,11 @@ def is_alternative(term: Term, key: Term, evidence: Evidence) -> bool:
 
 
 def fits_place(term: Term, key: Term, evidence: Evidence) -> bool:
-    """True when the finding is known in the key's place, or in one that the caption names."""
-    if not tags(term, "anatomy") or tags(term, "anatomy") & tags(key, "anatomy"):
+    """True when the finding is known in the key's place, or in one that the caption names; a group is of one place."""
+    named = evidence.stated("anatomy")
+    if not named or not tags(term, "anatomy") or tags(term, "anatomy") & tags(key, "anatomy"):
         return True
-    return places_agree(term, evidence.stated("anatomy"))
+    return places_agree(term, named)
 
 
 def fits_modality(term: Term, modality: str | None) -> bool:
