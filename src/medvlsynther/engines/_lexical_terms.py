@@ -70,6 +70,12 @@ def siblings(one: Term, other: Term) -> bool:
     return one.group == other.group or (one.group.endswith(" organ") and other.group.endswith(" organ"))
 
 
+@lru_cache(maxsize=1 << 12)
+def rivals_of(term: Term, card: str) -> tuple[Term, ...]:
+    """The siblings of a term that cannot be right where it is, in the card's order."""
+    return tuple(other for other in lexicon(card).terms if siblings(other, term) and not related(other, term))
+
+
 def places_agree(finding: Term, named: Sequence[Term]) -> bool:
     """True when one of the named structures is a place that the finding is known in; skin is everywhere."""
     if "skin" in tags(finding, "anatomy"):

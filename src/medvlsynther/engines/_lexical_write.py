@@ -6,7 +6,7 @@ and named nowhere around the figure. Every choice is drawn from the figure's id,
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from medvlsynther.engines._lexical_terms import (
@@ -16,7 +16,7 @@ from medvlsynther.engines._lexical_terms import (
     places_agree,
     region_of,
     related,
-    siblings,
+    rivals_of,
     tags,
 )
 from medvlsynther.fingerprint import draw
@@ -144,8 +144,13 @@ def _distractors(idea: _Idea, count: int) -> list[Term]:
     return chosen
 
 
+@lru_cache(maxsize=1 << 12)
+def _form(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
 def _nested(one: Term, other: Term) -> bool:
-    mine, yours = set(words(printed(one))), set(words(printed(other)))
+    mine, yours = _form(one.text), _form(other.text)
     return mine <= yours or yours <= mine
 
 
@@ -181,14 +186,7 @@ def _siblings(
 ) -> list[Term]:
     """Siblings of the key that fit and that nothing around the figure names or implies: its own group first."""
     named = evidence.named(card)
-    free = [
-        term
-        for term in lexicon(card).terms
-        if siblings(term, key)
-        and fits(term)
-        and not related(term, key)
-        and not any(related(term, other) for other in named)
-    ]
+    free = [term for term in rivals_of(key, card) if fits(term) and not any(related(term, other) for other in named)]
     return sorted(free, key=lambda term: (term.group != key.group, chance("option", term.name)))
 
 
