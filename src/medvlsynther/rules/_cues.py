@@ -46,13 +46,17 @@ _RIGHT = re.compile(
     r"(?:correct|right|best|answer|appropriate|accurate|true|likely(?=\s*(?:[.,;!\n]|$|answer|option|choice|diagnosis|correct|one)))\b"
 )
 _FITTING = re.compile(
-    rf"(?<![\w'-]){_LETTER}(?:\s+(?:best\s+)?(?:fits|matches|applies|wins)\b|[^\n✅❌]{{0,80}}[✅✔☑✓]|\s*<[-=]+)"
+    rf"(?<![\w'-]){_LETTER}(?:\s+(?:best\s+)?(?:fits|matches|applies|wins|remains)\b|[^\n✅❌]{{0,80}}[✅✔☑✓]|\s*<[-=]+)"
 )
 _LANDED = re.compile(
     r"(?i:\b(?:so|thus|hence|therefore|leaving|leaves|it's|that's|only)[^\S\n]*+,?[^\S\n]*+(?:it[^\S\n]+(?:is|must[^\S\n]+be)[^\S\n]+)?"
     r"|\b(?:is|be|are|was)[^\S\n]*+:?[^\S\n]*+|^[^\S\n]*+(?:[-=]+>|[→⇒])[^\S\n]*+)(?i:(?:option|choice|answer)\s+)?"
     rf"(?={_LETTER}[^\S\n]*+(?:[.!,;:)\n]|$))",
     re.MULTILINE,
+)
+_CORRECTED = re.compile(
+    r"(?i:\b(?:wait|actually|correction|scratch\s+that|sorry|i\s+mean|on\s+second\s+thought)\b[,.:;]?\s{0,5}(?:no\b[,.]?\s{0,5})?"
+    rf"|[,.?]\s{{1,5}}no,\s{{1,5}})(?i:it(?:'s|\s+is)\s{{1,5}})?(?={_LETTER}[^\S\n]*+(?:[.!\n]|$))"
 )
 _HYPOTHETICAL = re.compile(
     r"\b(?:if|whether|suppose|supposing|assuming|unless|why|thought|instead\s+of|explanation\s+(?:of|for))\b[^.\n;!?]{0,60}$"
@@ -63,13 +67,14 @@ _DENIED = re.compile(
     r"(?:not|never|neither)\b(?:.*?\b(?:but|it's|it\s+is|rather|instead)\b:?\s+(.*))?", re.IGNORECASE | re.DOTALL
 )
 _WINDOW = 90
+_MOST = 40
 SPAN = 300
 """Characters that are read after a cue, at most; a commitment is short."""
 
 
 def commitments(text: str) -> list[str]:
     """The words that follow each cue, the last cue first; a cue that already holds its letter gives that letter."""
-    found = sorted(_cues(text), reverse=True)
+    found = sorted(_cues(text), reverse=True)[:_MOST]
     stated = (words for at, words in found if not _HYPOTHETICAL.search(text[max(0, at - _WINDOW) : at]))
     return [_turn(words) for words in stated]
 
@@ -81,7 +86,7 @@ def _turn(words: str) -> str:
 
 
 def _cues(text: str) -> Iterator[tuple[int, str]]:
-    for pattern in (_STATED, _HEADING, _CHOSEN, _CHECKED, _LANDED):
+    for pattern in (_STATED, _HEADING, _CHOSEN, _CHECKED, _LANDED, _CORRECTED):
         for match in pattern.finditer(text):
             yield match.start(), _line(text, match.end())
     for pattern in (_RIGHT, _FITTING):

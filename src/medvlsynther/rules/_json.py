@@ -18,8 +18,8 @@ from medvlsynther.errors import ReplyError
 from medvlsynther.rules._loose_json import Broken, Cut, LooseReader
 from medvlsynther.rules._words import REFUSAL
 
-LONGEST = 1_000_000
-"""Characters of a reply that is still read: 50 times the longest that a model is asked for."""
+LONGEST = 300_000
+"""Characters of a reply that is still read: ten times the longest that a model is asked for."""
 
 _SHAPES = (frozenset(("question", "options", "answer")), frozenset(("rubric",)))
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning|analysis)>", re.IGNORECASE)

@@ -29,6 +29,7 @@ _FILLER = word_set(
     "a an the of in on at is are was it this that these and or with for to by from as be i side region area structure"
     " one option choice answer"
 )
+_UNITS = word_set("mm cm m km ml l dl mg g kg µg ug mcg mmol hz mhz kv ma ms s min h year years day days percent")
 _VAGUE = word_set("none all both either neither any other unknown normal")
 _NEGATORS = word_set(
     "not no without than unlike exclude excludes excluded excluding excludes neither nor never versus vs instead isnt "
@@ -53,6 +54,7 @@ class Options:
             _table((words, letter) for letter, words in self._full.items()),
             _table((stems(words), letter) for letter, words in self._full.items()),
             _table((stems(words), letter) for letter in self._full for words in short[letter]),
+            _table(("".join(words), letter) for letter, words in self._full.items()),
         )
         self._polar = _polarity(self._full)
         self._forms: dict[str, list[tuple[Tokens, str]]] = {}
@@ -72,30 +74,29 @@ class Options:
         words = tokens(text)
         if not words:
             return None
-        for table, key in zip(self._tables, (text.strip(), words, stems(words), stems(words)), strict=True):
+        keys: tuple[object, ...] = (text.strip(), words, stems(words), stems(words), "".join(words))
+        for table, key in zip(self._tables, keys, strict=True):
             if key in table:
                 return table[key]
         return self._polar.get(_POLAR.get("".join(words), ""))
 
     def starts_with_polarity(self, text: str) -> str | None:
-        """For yes/no options: the letter meant by a sentence that begins with yes or no."""
+        """The letter meant by a sentence that begins with yes or no; `SEVERAL` where it names a third option too."""
         match = _LEADING_WORD.match(text)
         if not self._polar or not match or match[3].casefold() in _AFTER_NO_ANSWER:
             return None
         if not match[2] and len(text) > _SHORT_CLAUSE:
             return None
-        said = {_POLAR[word] for word in tokens(text) if word in _SAID}
+        words = tokens(text)
+        if any(letter not in self._polar.values() for _, _, letter in self._hits(stems(words))):
+            return SEVERAL
+        said = {_POLAR[word] for word in words if word in _SAID}
         return self._polar.get(_POLAR.get(match[1].casefold(), "")) if len(said) < 2 else None
 
     def named(self, text: str) -> str | None:
         """The letter of the one option that `text` names without denying it; `SEVERAL` for two or more."""
         words = stems(tokens(text))
-        hits = [
-            (start, start + len(form), letter)
-            for start, word in enumerate(words)
-            for form, letter in self._forms.get(word, ())
-            if words[start : start + len(form)] == form
-        ]
+        hits = self._hits(words)
         letters = {
             letter
             for start, end, letter in hits
@@ -106,6 +107,15 @@ class Options:
         if len(letters) > 1:
             return SEVERAL
         return next(iter(letters), None)
+
+    def _hits(self, words: Tokens) -> list[tuple[int, int, str]]:
+        """Where an option's words stand: start, end, letter."""
+        return [
+            (start, start + len(form), letter)
+            for start, word in enumerate(words)
+            for form, letter in self._forms.get(word, ())
+            if words[start : start + len(form)] == form
+        ]
 
     def part(self, text: str) -> str | None:
         """The letter of the one option of which `text` is at least half, or the initials."""
@@ -122,7 +132,7 @@ class Options:
         if len(found) != 1:
             return None
         letter = found.pop()
-        whole = [word for word in self._full[letter] if word not in _FILLER]
+        whole = [word for word in self._full[letter] if word not in _FILLER and word not in _UNITS]
         return letter if 2 * len(content) >= len(whole) or initials else None
 
     def _stands(self, words: Tokens, start: int, end: int, letter: str) -> bool:

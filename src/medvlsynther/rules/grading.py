@@ -16,7 +16,7 @@ from medvlsynther.records import Record
 from medvlsynther.rules._cues import LETTER_END, commitments
 from medvlsynther.rules._options import SEVERAL, Options, options_of
 from medvlsynther.rules._replies import finished_part, take_apart
-from medvlsynther.rules._words import REFUSAL
+from medvlsynther.rules._words import REFUSAL, tokens
 
 Reason = Literal["none", "several", "refused", "out_of_range", "truncated"]
 
@@ -50,10 +50,12 @@ _PREFIX = (
     r"(?:(?:it's|it\s+is|that's|that\s+is)\s+)?(?:the\s+)?(?:(?:correct|right|best|final)\s+)?"
     r"(?:(?:option|choice|answer|ans|letter|alternative)\b\s*+(?:is\b)?\s*+[:-]?\s*+)?"
 )
+_PREFACE = re.compile(rf"^{_PREFIX}", re.IGNORECASE)
 _BARE = re.compile(rf"[\s=•·>~-]*+{_PREFIX}[(\[{{\"'<_]*\s*([A-Za-z])\s*[)\]}}\"'>.,;:!?/_]*", re.IGNORECASE)
+_LONE = re.compile(r"[a-z]")
 _LEAD = re.compile(
     rf"{_PREFIX}(?:[(\[{{\"']\s*([A-Za-z])\s*[)\]}}\"']\s*[.,:;-]?|([A-Za-z])\s*(?:[).:,;\]](?![A-Za-z0-9])|(?=です|だ|である|입니다|이다|项|选项))"
-    r"|([A-Z])\s+(?:[-=]+>?(?=\s)|(?=\())|([A-Z])(?=[\s?!]|$))\s*(.*)",
+    r"|([A-Z])(?:\s+[-=]+>?(?=\s)|\s*(?:=+>?|-+>)|\s*(?=\())|([A-Z])(?=[\s?!]|$))\s*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _ONE = rf"[(\[]?([A-J])[)\]]?{LETTER_END}"
@@ -193,10 +195,10 @@ def _strict(text: str, options: Options) -> Choice | None:
 def _complete(text: str, options: Options) -> Choice | None:
     """A phrase that is an answer and nothing else."""
     bare = _BARE.fullmatch(text) if len(text) < _LONGEST_NAMING else None
-    if bare:
-        return _letter(bare[1], options, text)
+    if bare or _LONE.fullmatch("".join(tokens(text))):
+        return _letter(bare[1] if bare else tokens(text)[0], options)
     trimmed = text.strip(_OUTER)
-    equal = options.equal(text) or options.equal(trimmed)
+    equal = options.equal(text) or options.equal(trimmed) or options.equal(_PREFACE.sub("", trimmed))
     if equal is not None:
         return _chosen(equal, "text")
     several = _LIST.fullmatch(trimmed)
@@ -205,10 +207,10 @@ def _complete(text: str, options: Options) -> Choice | None:
     return _letter_with_own_text(text, options) or _trailing_letter(text, options)
 
 
-def _letter(letter: str, options: Options, text: str) -> Choice:
+def _letter(letter: str, options: Options) -> Choice:
     if letter.upper() in options.letters:
         return Choice(letter=letter.upper(), rule="letter")
-    equal = options.equal(text)
+    equal = options.equal(letter)
     return _chosen(equal, "text") if equal else Choice(reason="out_of_range")
 
 
