@@ -101,6 +101,19 @@ def test_a_server_that_takes_all_is_filled_in_a_few_round_trips() -> None:
     simulate(work)
 
 
+def test_slow_replies_do_not_make_a_slow_start() -> None:
+    server = Server(10_000, 60.0)
+
+    async def work(loop: Loop) -> None:
+        limiter = Limiter(512, clock=loop.time)
+        rows = [asyncio.create_task(server.ask(limiter)) for _ in range(1000)]
+        await asyncio.sleep(1)
+        assert server.busy == 512
+        await asyncio.gather(*rows)
+
+    simulate(work)
+
+
 def test_a_server_that_gets_faster_is_followed() -> None:
     server = Server(4, 1.0, 0.5)
 

@@ -1,7 +1,8 @@
 """How many requests one model on one server may have in flight: found out by asking, never guessed.
 
-Slow start: one more for each reply, from `START`, until the server first turns a request away. Then additive increase
-and multiplicative decrease, with three refinements:
+Slow start: from `START`, one more for each reply, and twice as many whenever a full house was not turned away for
+`TAKEN_S`, since rejections come at once where replies take their time; until the server first turns a request away.
+Then additive increase and multiplicative decrease, with three refinements:
 
 - The rejections of one burst cut once. A request that was sent before the last cut cannot cut again; it only tells
   how many of its burst the server did take, and that is where the limit settles.
@@ -21,6 +22,8 @@ from enum import Enum
 from weakref import WeakValueDictionary
 
 START = 32
+TAKEN_S = 0.1
+"""A request that was not turned away by now was taken."""
 CUT = 0.75
 FLOOR = 0.25
 """One burst takes the limit down to this part of itself at most."""
@@ -91,6 +94,7 @@ class Limiter:
         self._silent_since_s: float | None = None
         self._paused_until_s = float("-inf")
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._stretcher: asyncio.AbstractEventLoop | None = None
 
     @property
     def load(self) -> float:
@@ -201,13 +205,23 @@ class Limiter:
             self._waiting.popleft()
 
     def _wake_in(self, wait_s: float) -> None:
-        """Look again later; nothing to do where a permit that comes back will look anyway."""
-        if math.isinf(wait_s):
-            return
+        """Look again later; a permit that comes back looks by itself, but in slow start there may be more before."""
         loop = asyncio.get_running_loop()
+        if math.isinf(wait_s):
+            if self._slow_start and self._stretcher is not loop and self.limit < self.ceiling:
+                self._stretcher = loop
+                loop.call_later(TAKEN_S, self._stretch)
+            return
         if self._timer is not None and self._timer[0] is loop:
             self._timer[1].cancel()
         self._timer = (loop, loop.call_later(wait_s, self._drain))
+
+    def _stretch(self) -> None:
+        """Nobody was turned away for a while: twice as many may go."""
+        self._stretcher = None
+        if self._slow_start and not self._hold and self._waiting:
+            self.limit = min(self.limit * 2, float(self.ceiling))
+        self._drain()
 
 
 _SHARED: WeakValueDictionary[tuple[str, str], Limiter] = WeakValueDictionary()
