@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import yaml
-from miniature import charts, optics, radiology
+from miniature import charts, optics, radiology, tissue
 from miniature.canvas import Plane, Rng
 from PIL import Image
 
@@ -35,7 +35,8 @@ SCENES: Mapping[str, Callable[[Rng, str], Plane]] = {
             "chest_radiograph limb_radiograph abdomen_radiograph mammogram angiogram chest_ct abdomen_ct head_ct "
             "brain_mr spine_mr knee_mr ultrasound scintigram",
         ),
-        (optics, "fundus oct_scan eye_photo dermoscopy skin_photo mouth_photo histology smear endoscopy"),
+        (optics, "fundus oct_scan eye_photo dermoscopy skin_photo mouth_photo endoscopy"),
+        (tissue, "histology smear"),
         (charts, "ecg chart"),
     )
     for name in names.split()
