@@ -215,7 +215,7 @@ Span = tuple[int, int]
 """Start and end offset in a text."""
 
 _END = re.compile(
-    r"(?:(?<=[^\W\d])|(?<=[\d)\]%\"”’'°]))[.!?]+[\"'”’)\]]*(?P<cited>\d{1,3}(?:[,–-]\d{1,3})*)?(?P<gap>\s+)"
+    r"[.!?](?:(?<=[^\W\d].)|(?<=[\d)\]%\"”’'°].))[.!?]*[\"'”’)\]]*(?P<cited>\d{1,3}(?:[,–-]\d{1,3})*)?(?P<gap>\s+)"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:figs?|refs?|eqs?|tabs?|suppl?|nos?|vols?|pp?|chap|sec|vs|cf|ca|approx|al|e\.g|i\.e|resp|dr|prof|mrs?|"
