@@ -6,7 +6,7 @@ from medvlsynther.cards import Model, Prompt, Sampling, Vocabulary
 from medvlsynther.context import Context
 from medvlsynther.engines.base import Reply, Request
 from medvlsynther.records import Figure, Item, Label
-from medvlsynther.rules.labels import Lists, label_schema, read_label
+from medvlsynther.rules.labels import Lists, label_schema, read_label, top_names
 from medvlsynther.store.table import Table, along
 
 VERSION = 1
@@ -40,9 +40,9 @@ def run(
                 "question": item.question,
                 "options": item.lettered,
                 "answer": item.answer,
-                "question_types": [term.name for term in question_types.terms],
-                "modalities": [term.name for term in modality.terms],
-                "anatomies": [term.name for term in anatomy.terms],
+                "question_types": top_names("question_type", question_types.terms),
+                "modalities": top_names("modality", modality.terms),
+                "anatomies": top_names("anatomy", anatomy.terms),
             }
             yield Request(item.item_id, prompt, slots, figure.images, schema, about=item)
 
