@@ -175,6 +175,14 @@ def test_the_ledger_keeps_what_a_reply_cost_but_no_image(tmp_path: Path) -> None
     }
 
 
+def test_an_entry_that_makes_no_sense_is_asked_anew(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        for request, entry in zip(requests(3), [{}, {"text": "half"}, {"failed": "truncated"}], strict=True):
+            ledger.put(ledger_key(request, MODEL, Sampling()), entry)
+        answers = list(ask(Fake(), ledger, MODEL, requests(3), Sampling()))
+    assert [answer.text for answer in answers if isinstance(answer, Reply)] == [f"reply to row{n}" for n in range(3)]
+
+
 def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> None:
     async def act(request: Request) -> None:
         if request.id == "row50":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from medvlsynther.cards import Sampling
 from medvlsynther.engines import _asking, _limiter, openai
@@ -351,6 +352,15 @@ def test_closing_in_the_middle_gives_all_permits_back(mock: MockServer) -> None:
 def test_an_impossible_url_is_told(url: str) -> None:
     with pytest.raises(BadSetting, match="base_url"):
         openai.connect(MODEL, Endpoint(base_url=url), image)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"concurrency": 0}, {"attempts": 0}, {"timeout_s": 0}, {"requests_per_minute": 0}, {"tokens_per_minute": -1}],
+)
+def test_settings_with_which_nothing_could_be_asked_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match="greater than"):
+        Endpoint(base_url="http://a/v1", **setting)
 
 
 def test_no_url_and_an_unknown_kind_of_server_are_told() -> None:

@@ -127,9 +127,9 @@ class _Crew:
             twin.twins.append(slot)
             if twin.answer is not None:
                 slot.answer = _readdress(twin.answer, request)
-        elif (entry := self._ledger.get(key)) is not None:
+        elif (kept := _unpack(self._ledger.get(key), request)) is not None:
             slot.kept = True
-            slot.answer = _unpack(entry, request)
+            slot.answer = kept
         else:
             self._by_key[key] = slot
             self._send(slot)
@@ -161,7 +161,7 @@ class _Crew:
         self._poked = False
         if self._trouble is not None:
             return
-        for _ in range(min(len(self._waiting), self._engine.concurrency - len(self._tasks))):
+        for _ in range(min(len(self._waiting), max(self._engine.concurrency, 1) - len(self._tasks))):
             task = self._loop.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -311,18 +311,24 @@ def _pack(answer: Answer, model: Model) -> dict[str, Any] | None:
     }
 
 
-def _unpack(entry: Mapping[str, Any], request: Request) -> Answer:
-    if "failed" in entry:
-        return Failure(request, entry["failed"], entry.get("detail", ""))
-    return Reply(
-        request=request,
-        text=entry["text"],
-        reasoning=entry["reasoning"],
-        finish=entry["finish"],
-        usage=Usage(**entry["usage"]),
-        attempts=entry["attempts"],
-        latency_s=entry["latency_s"],
-    )
+def _unpack(entry: Mapping[str, Any] | None, request: Request) -> Answer | None:
+    """An answer from its entry; None where there is none, or none that can be understood."""
+    if entry is None:
+        return None
+    try:
+        if "failed" in entry:
+            return Failure(request, entry["failed"], entry["detail"])
+        return Reply(
+            request=request,
+            text=entry["text"],
+            reasoning=entry["reasoning"],
+            finish=entry["finish"],
+            usage=Usage(**entry["usage"]),
+            attempts=entry["attempts"],
+            latency_s=entry["latency_s"],
+        )
+    except (KeyError, TypeError):  # whole, but written by somebody else
+        return None
 
 
 def _readdress(answer: Answer, request: Request) -> Answer:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import jinja2
 import orjson
+from pydantic import Field
 
 from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.errors import BadSetting, ReplyError
@@ -106,15 +107,15 @@ class Endpoint(Record):
     """Model name on the server; None takes the card's `repo`."""
     key_env: str | None = None
     """Environment variable that holds the key; the key itself stands nowhere."""
-    concurrency: int = 64
+    concurrency: int = Field(default=64, ge=1)
     """Most requests in flight."""
-    requests_per_minute: float | None = None
+    requests_per_minute: float | None = Field(default=None, gt=0)
     """Most requests sent in a minute, where the provider sets a limit."""
-    tokens_per_minute: float | None = None
+    tokens_per_minute: float | None = Field(default=None, gt=0)
     """Most tokens, prompts and replies together, in a minute."""
-    timeout_s: float = 600.0
+    timeout_s: float = Field(default=600.0, gt=0)
     """Longest wait for one reply."""
-    attempts: int = 4
+    attempts: int = Field(default=4, ge=1)
     """Tries for one request; a 429 does not use one up."""
     function: str | None = None
     """"package.module:name" for the scripted engine."""
