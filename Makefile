@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format lint types layers install install-test constraints bench-engines
+.PHONY: bench-sources demo test check format lint types layers install install-test constraints bench-engines
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
@@ -47,3 +47,7 @@ constraints:
 # What asking a model costs, against the mock server of benchmarks/.
 bench-engines: install-test
 	$(BIN)/python benchmarks/engines.py --peer
+
+bench-sources: install-test
+	$(BIN)/python benchmarks/biomedica.py
+	$(BIN)/python benchmarks/images.py

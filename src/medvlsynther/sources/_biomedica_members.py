@@ -12,6 +12,9 @@ from medvlsynther.store.tar import Damage, Member, Tar
 JSON_LIMIT_BYTES = 32 << 20
 """Largest JSON that is parsed: each holds its article's full text, which stays far below."""
 
+_HEAD_BYTES = 2048
+"""The labels stand among the first fields of a record."""
+
 IMAGES: Final = frozenset(("jpg", "jpeg", "png", "webp", "tif", "tiff", "gif", "bmp"))
 """Suffixes of images."""
 
@@ -24,8 +27,8 @@ class Sample:
     image: Member | None = None
     json: Member | None = None
     text: Member | None = None
-    raw: bytes = b""
-    """The JSON, where it was read in passing."""
+    head: bytes = b""
+    """The beginning of the JSON, read in passing."""
 
     def take(self, member: Member, suffix: str) -> bool:
         """Whether the member found its place."""
@@ -69,18 +72,17 @@ def samples(archive: Tar) -> Iterator[Sample | Member | Damage]:
             yield from _whole(sample, parted)
             sample = Sample(stem)
             sample.take(entry, suffix)
-        if sample.json is entry and entry.size <= JSON_LIMIT_BYTES:
-            sample.raw = archive.read(entry.offset, entry.size)
+        if sample.json is entry:
+            sample.head = archive.read(entry.offset, min(entry.size, _HEAD_BYTES))
     yield from _whole(sample, parted)
     yield from parted.values()
 
 
 def _whole(sample: Sample, parted: dict[str, Sample]) -> Iterator[Sample]:
-    """A complete record; an incomplete one waits, and so lets go of its JSON."""
+    """A complete record; an incomplete one waits."""
     if sample.image and sample.json:
         yield sample
     elif sample.stem or sample.image or sample.json or sample.text:
         if sample.stem in parted:
             yield parted.pop(sample.stem)
-        sample.raw = b""
         parted[sample.stem] = sample

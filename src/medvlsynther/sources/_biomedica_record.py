@@ -63,7 +63,7 @@ class Record(msgspec.Struct):
         ):
             for label in (value,) if isinstance(value, str) else value or ():
                 if known := said(label):
-                    yield GivenLabel(name=known, source=f"biomedica.{name}")
+                    yield _given(known, name)
 
     def passages(self, image_id: str) -> Iterator[str]:
         """The passages about one image."""
@@ -87,6 +87,11 @@ class Record(msgspec.Struct):
         ]
 
 
+@lru_cache(maxsize=4096)
+def _given(label: str, field: str) -> GivenLabel:
+    return GivenLabel(name=label, source=f"biomedica.{field}")
+
+
 _decode = msgspec.json.Decoder(Record).decode
 _decode_labels = msgspec.json.Decoder(list[str] | str).decode
 
@@ -102,20 +107,21 @@ def plain_caption(text: str | None) -> str:
     return "" if plain.lower() == _NO_CAPTION else " ".join(plain.split())
 
 
-def labelled_otherwise(raw: bytes) -> str | None:
-    """The labels of a record that is not wanted, by a look at the bytes; None where it has to be parsed.
+def labelled_otherwise(raw: bytes, *, whole: bool) -> str | None:
+    """The labels of a record that is not wanted, by a look at its JSON or the beginning of it.
 
-    Quotes inside a JSON text are escaped, so that the pattern meets the fields and nothing else.
+    None where it is wanted or this does not tell. Quotes inside a JSON text are escaped, so that the patterns meet the
+    fields and nothing else.
     """
+    first, second = _PRIMARY.search(raw), _SECONDARY.search(raw)
+    if first is None or (second is None and not whole):
+        return None
     try:
-        primary = _labels(_PRIMARY.search(raw))
-        if not primary or any(label in WANTED and WANTED[label] is None for label in primary):
-            return None
-        needed = {WANTED[label] for label in primary if label in WANTED}
-        secondary = _labels(_SECONDARY.search(raw)) if needed else ()
+        primary, secondary = _labels(first), _labels(second)
     except msgspec.DecodeError:
         return None
-    return None if needed.intersection(secondary) else ", ".join((*primary, *secondary))
+    wanted = not primary or any(label in WANTED and WANTED[label] in (None, *secondary) for label in primary)
+    return None if wanted else ", ".join((*primary, *secondary))
 
 
 def _labels(field: re.Match[bytes] | None) -> tuple[str, ...]:

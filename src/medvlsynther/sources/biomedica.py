@@ -91,11 +91,14 @@ class _Reader:
         known = _KEY.fullmatch(sample.stem.rpartition("/")[2])
         name = f"{known[1]}/{known[2]}" if known else f"{self._shard}/{sample.stem}"
         try:
-            raw = self._json(sample)
-            if otherwise := labelled_otherwise(raw):
-                yield Reject(id=name, reason="label_not_wanted", detail=otherwise)
-            else:
+            otherwise = labelled_otherwise(sample.head, whole=False)
+            if otherwise is None:
+                raw = self._json(sample)
+                otherwise = labelled_otherwise(raw, whole=True)
+            if otherwise is None:
                 yield from self._article(sample, raw)
+            else:
+                yield Reject(id=name, reason="label_not_wanted", detail=otherwise)
         except InputError as error:
             yield Reject(id=name, reason=error.reason, detail=error.detail)
 
@@ -141,7 +144,7 @@ class _Reader:
             raise InputError("json_missing", f"{sample.stem} has no JSON")
         if sample.json.size > JSON_LIMIT_BYTES:
             raise InputError("json_too_large", f"{sample.json.size} bytes; the limit is {JSON_LIMIT_BYTES}")
-        return sample.raw or self._archive.read(sample.json.offset, sample.json.size)
+        return self._archive.read(sample.json.offset, sample.json.size)
 
     def _text(self, sample: Sample) -> str:
         """The caption that lies beside the image."""

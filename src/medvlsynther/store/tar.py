@@ -24,7 +24,7 @@ UNPACKED_LIMIT_BYTES = 1 << 30
 """What a gzip-compressed archive may unpack to: packages of articles stay far below, bombs do not."""
 
 _CHUNK = 1 << 20
-_WINDOW = 1 << 16
+_WINDOW = 1 << 12
 _NAME_LIMIT_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 _LFS = b"version https://git-lfs"
@@ -101,7 +101,7 @@ class Tar:
         if start < 0 or start + size > len(self._window):
             if size > _WINDOW:
                 return os.pread(self._descriptor, size, offset)
-            # Headers and small members lie beside each other: one call to the system serves a whole record.
+            # A header and the beginning of its member, or small members and their headers, come with one call.
             self._window, self._window_at, start = os.pread(self._descriptor, _WINDOW, offset), offset, 0
         return self._window[start : start + size]
 
