@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medvlsynther.errors import BadSetting, MissingInput, UnknownName
-from medvlsynther.pipeline.plan import Step, plan, table_name
+from medvlsynther.pipeline.plan import Step, bind, plan, table_name
 from medvlsynther.pipeline.recipe import Recipe, expand, load_recipe
 from medvlsynther.records import Figure, Label, Reject
 
@@ -96,7 +96,7 @@ def test_a_stage_without_what_it_reads_is_refused() -> None:
     with pytest.raises(UnknownName, match="in stages/"):
         plan(Recipe(ref="r", stages={"colect": {}}))
     with pytest.raises(BadSetting, match="must be a mapping"):
-        plan(Recipe.model_construct(ref="r", stages={"collect": "x"}, after=None))
+        bind({}, "x", "r: collect", None)
 
 
 def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:

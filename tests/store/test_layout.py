@@ -26,9 +26,13 @@ def test_a_step_appears_only_when_its_writer_succeeds(store: Store) -> None:
 
 
 def test_a_failed_writer_leaves_no_step_and_the_next_one_starts_clean(store: Store) -> None:
-    with pytest.raises(ValueError, match="boom"), store.writing("s-1") as part:
-        (part / "half").write_text("half")
-        raise ValueError("boom")
+    def half() -> None:
+        with store.writing("s-1") as part:
+            (part / "half").write_text("half")
+            raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        half()
     assert store.manifest("s-1") is None
     with store.writing("s-1") as part:
         assert list(part.iterdir()) == []

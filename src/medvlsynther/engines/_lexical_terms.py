@@ -164,7 +164,8 @@ class Evidence:
             return None
         own = [t for t in self.stated("modality") if "technique" in t.group or "recording" in t.group]
         narrow = [term for term in own if term.name != self.modality]
-        return (narrow or own or [lexicon("modality").get(self.modality)])[0]
+        found = narrow or own
+        return found[0] if found else lexicon("modality").get(self.modality)
 
     def supports(self, term: Term, card: str) -> bool:
         """True when the caption states the term of the figure as a whole, and no mention denies it."""
