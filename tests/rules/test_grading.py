@@ -181,6 +181,7 @@ def test_a_reply_without_an_answer_is_never_credited(reply: str, options: Mappin
         ("<answer>B. Left atrium</answer>", "several"),
         ("I am unable to answer.", "refused"),
         ("<answer>F</answer>", "out_of_range"),
+        ("E, E", "out_of_range"),
         ("<think>Let me look again. Let me look", "truncated"),
         ("The septum is thick.", "none"),
     ],

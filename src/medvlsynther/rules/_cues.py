@@ -29,7 +29,8 @@ _FOREIGN = (
     r"|\bantwoord\s*(?::|\bis\b)|\bodpowiedź\s*(?::|\bto\b)|\bответ\s*(?::|-|это)?|(?:答え|正解|解答)\s*(?:は|:)"
     r"|(?:정답|답)\s*(?:은|는|:)|الإجابة(?:\s+الصحيحة)?\s*(?::|هي)|\bcevap\s*:|đáp án\s*(?::|là)?"
 )
-_STATED = re.compile(rf"(?:{_NOUN}{_LINK}|{_FOREIGN})", re.IGNORECASE)
+_STATED = re.compile(_NOUN + _LINK, re.IGNORECASE)
+_STATED_ABROAD = re.compile(_FOREIGN, re.IGNORECASE)
 _HEADING = re.compile(
     r"^[^\S\n]*(?:the\s+|my\s+)?(?:final\s+|correct\s+)?(?:answer|choice|conclusion)[^\S\n]*+:?[^\S\n]*+\n\s*",
     re.IGNORECASE | re.MULTILINE,
@@ -58,6 +59,25 @@ _CORRECTED = re.compile(
     r"(?i:\b(?:wait|actually|correction|scratch\s+that|sorry|i\s+mean|on\s+second\s+thought)\b[,.:;]?\s{0,5}(?:no\b[,.]?\s{0,5})?"
     rf"|[,.?]\s{{1,5}}no,\s{{1,5}})(?i:it(?:'s|\s+is)\s{{1,5}})?(?={_LETTER}[^\S\n]*+(?:[.!\n]|$))"
 )
+# Each with words of which it needs one: a plain search is much cheaper than the pattern, and most replies lack most.
+_CUES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (_STATED, (
+        "ans", "choice", "option", "selection", "conclusion", "diagnosis", "verdict", "solution", "response", "key", "pick",
+        "decision", "prediction", "result", "guess",
+    )),
+    (_STATED_ABROAD, (
+        "答", "选", "正解", "답", "الإجابة", "ответ", "đáp", "respuesta", "resposta", "risposta", "opci", "opç", "opzione",
+        "réponse", "antwo", "lösung", "odpowied", "cevap",
+    )),
+    (_HEADING, ("answer", "choice", "conclusion")),
+    (_CHOSEN, (
+        "choos", "chose", "pick", "select", "opt for", "opted", "go with", "going with", "went with", "settle", "vote",
+        "answer with",
+    )),
+    (_CHECKED, ("✅", "✔", "☑", "✓", "👉")),
+    (_LANDED, ("is", "be ", "are", "was", "so", "thus", "hence", "therefore", "leav", "'s", "only", ">", "→", "⇒")),
+    (_CORRECTED, ("wait", "actually", "correction", "scratch", "sorry", "mean", "thought", "no,")),
+)  # fmt: skip
 _HYPOTHETICAL = re.compile(
     r"\b(?:if|whether|suppose|supposing|assuming|unless|why|thought|instead\s+of|explanation\s+(?:of|for))\b[^.\n;!?]{0,60}$"
     r"|\b(?:not|isn't|never)\s+(?:(?:the|a|my)\s+)?(?:\w+\s+)?$",
@@ -86,8 +106,9 @@ def _turn(words: str) -> str:
 
 
 def _cues(text: str) -> Iterator[tuple[int, str]]:
-    for pattern in (_STATED, _HEADING, _CHOSEN, _CHECKED, _LANDED, _CORRECTED):
-        for match in pattern.finditer(text):
+    lower = text.lower()
+    for pattern, hints in _CUES:
+        for match in pattern.finditer(text) if any(hint in lower for hint in hints) else ():
             yield match.start(), _line(text, match.end())
     for pattern in (_RIGHT, _FITTING):
         for match in pattern.finditer(text):

@@ -47,6 +47,7 @@ class Options:
 
     def __init__(self, items: tuple[tuple[str, str], ...]) -> None:
         self.letters = frozenset(letter for letter, _ in items)
+        self.longest = max((len(text) for _, text in items), default=0)
         self._full = {letter: tokens(text) for letter, text in items}
         short = {letter: [tokens(part) for part in _parts(text)] for letter, text in items}
         self._tables: tuple[dict[object, str], ...] = (

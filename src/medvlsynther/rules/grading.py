@@ -84,6 +84,8 @@ _ORDINAL = re.compile(
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _LONGEST_NAMING = 400
+_LONGEST_FRAME = 120
+"""Characters that may stand around an option's text in a phrase that is an answer and nothing else."""
 _HEDGE = re.compile(
     r"\b(?:might|may|could|possibly|perhaps|at first|initially|consider|if|whether|differential)\b|\?\s*$",
     re.IGNORECASE,
@@ -194,6 +196,8 @@ def _strict(text: str, options: Options) -> Choice | None:
 
 def _complete(text: str, options: Options) -> Choice | None:
     """A phrase that is an answer and nothing else."""
+    if len(text) > options.longest + _LONGEST_FRAME:
+        return None
     bare = _BARE.fullmatch(text) if len(text) < _LONGEST_NAMING else None
     if bare or _LONE.fullmatch("".join(tokens(text))):
         return _letter(bare[1] if bare else tokens(text)[0], options)
@@ -220,7 +224,7 @@ def _chosen(letter: str, rule: str) -> Choice:
 
 def _listed(text: str, options: Options) -> Choice:
     letters = set(_LETTERS.findall(text)) - ({"I"} - options.letters)
-    return Choice(reason="several") if len(letters) > 1 else Choice(letter=letters.pop(), rule="letter")
+    return Choice(reason="several") if len(letters) > 1 else _letter(letters.pop(), options)
 
 
 def _parted(text: str) -> tuple[str, str, bool] | None:
