@@ -1,11 +1,14 @@
 """The traps of real articles, numbered 1 to 14 (15 to 21: test_jats_mentions.py, 22: test_pmc.py and test__tar.py)."""
 
+from pathlib import Path
+
 import pytest
 
 from medvlsynther.records import Article, Figure
 from medvlsynther.rules.licence import Policy
+from medvlsynther.sources import jats
 from medvlsynther.sources._jats_front import Beside
-from tests.sources.material import CC_BY, article, figure, mentions, one, parse, reasons, xref
+from tests.sources.material import CC_BY, JPEG, article, figure, mentions, one, parse, reasons, write, xref
 
 
 def only(text: str, **options: object) -> Figure:
@@ -338,3 +341,23 @@ def test_the_policy_decides_the_standing() -> None:
     )
     assert only(text).article.licence.standing == "refused"
     assert only(text, policy=Policy(noncommercial=True)).article.licence.standing == "allowed"
+
+
+def test_images_may_lie_in_a_folder_beside_the_document(tmp_path: Path) -> None:
+    text = article(figure(1, graphic="images/a.jpg") + figure(2, graphic="b"))
+    write(tmp_path, {"x/doc.xml": text, "x/images/a.jpg": JPEG, "x/Figures/b.png": JPEG})
+    (found,) = jats.read(tmp_path, "x/doc.xml", "corpus", Policy())
+    assert isinstance(found, Article)
+    assert [image.member for figure in found.figures for image in figure.images] == [
+        "x/images/a.jpg",
+        "x/Figures/b.png",
+    ]
+
+
+def test_a_bare_document_reports_its_figures(tmp_path: Path) -> None:
+    write(tmp_path, {"doc.xml": article(figure(1) + figure(2)), "bad.xml": "<article>", "other.xml": "<html/>"})
+    results = [result for shard in jats.shards(tmp_path) for result in jats.read(tmp_path, shard, "corpus", Policy())]
+    assert sorted(reasons(results)) == ["not_an_article", "xml_unreadable"]
+    assert [reasons(result) for result in results if isinstance(result, Article)] == [
+        ["no_image_file", "no_image_file"]
+    ]

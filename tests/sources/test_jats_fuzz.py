@@ -3,6 +3,7 @@
 from collections import Counter
 from xml.sax.saxutils import escape
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,3 +105,20 @@ def test_more_figures_than_an_article_may_have_are_turned_away() -> None:
     found = one(article("".join(figure(number) for number in range(1_005))))
     assert len(found.figures) == 1_000
     assert [reject.reason for reject in found.rejects] == ["too_many_figures"] * 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p>" + "".join(f"Fig. {n % 90}. {xref(f'z{n}', 'Fig. 9')}" for n in range(5_000)) + "</p>" + figure(1),
+        '<fig-group id="g"><caption><p>x</p></caption>' + "<fig/>" * 20_000 + "</fig-group>",
+        "<p>fig " * 200 + "x " * 100_000 + "</p>" * 200 + figure(1),
+        figure(1, "A, " * 50_000) + figure(2, "(A) with permission " * 10_000) + figure(3, "Fig. 1–" * 10_000),
+        '<fig id="f"><caption><p>x</p></caption><alternatives>'
+        + '<graphic xlink:href="a"/>' * 20_000
+        + "</alternatives></fig>",
+    ],
+    ids=["references", "group", "nested", "captions", "alternatives"],
+)
+def test_hostile_articles_end_in_linear_time(text: str) -> None:
+    assert parse(article(text))

@@ -254,7 +254,7 @@ _THIRD_PARTY: tuple[tuple[str, Standing, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
-    ("figure_credit", "quarantined", re.compile(r"\b(?:image|photo(?:graph)?|picture)? ?courtesy of\b", re.IGNORECASE)),
+    ("figure_credit", "quarantined", re.compile(rf"\bcourtesy of\b|\b{_WORK} credits?\b", re.IGNORECASE)),
     (
         "figure_copyright",
         "quarantined",

@@ -5,6 +5,7 @@ picks, for one figure, the sentences about it with one sentence of context on ea
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -305,12 +306,13 @@ def gather(hits: Iterable[Hit], context: Context = "sentences", *, margin: int =
     return tuple(mentions[:MOST_MENTIONS])
 
 
-def _touched(spans: Sequence[Span], start: int, end: int) -> list[int]:
+def _touched(spans: Sequence[Span], start: int, end: int) -> range:
     """Indices of the sentences that overlap a place; for a place of no length, the one that it stands in or after."""
-    touched = [n for n, (low, high) in enumerate(spans) if low < end and start < high]
-    if touched or not spans:
-        return touched
-    return [max((n for n, (low, _) in enumerate(spans) if low <= start), default=0)]
+    last = bisect_left(spans, (max(end, start + 1), 0)) - 1
+    first = last
+    while first > 0 and spans[first - 1][1] > start:
+        first -= 1
+    return range(max(first, 0), last + 1) if last >= 0 else range(min(1, len(spans)))
 
 
 def _runs(numbers: Sequence[int]) -> Iterable[list[int]]:

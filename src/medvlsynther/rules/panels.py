@@ -14,7 +14,7 @@ from medvlsynther.records import Panel
 from medvlsynther.rules.mentions import letters_between
 
 _DASH = r"[-–—‒−‐‑]"
-_JOIN = rf"\s*(?:,\s*(?:and|&)?|and|&|/|\+|{_DASH}|\bto\b|\bthrough\b)\s*"
+_JOIN = rf"\s*(?:,(?:\s*(?:and\b|&))?|and\b|&|/|\+|{_DASH}|\bto\b|\bthrough\b)\s*"
 _ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _PLACES = r"left|right|top|bottom|upper|lower|middle|cent(?:er|re)|first|second|third|fourth"
 _SPOT = rf"(?:{_PLACES})(?:[ -](?:{_PLACES}))?"

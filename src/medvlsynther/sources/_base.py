@@ -13,13 +13,16 @@ import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from medvlsynther.errors import InputError, MissingInput
 from medvlsynther.records import Article, Reject
 from medvlsynther.rules.licence import Policy
 from medvlsynther.sources._media import File, Media
+
+_IMAGE_FOLDERS = frozenset({"figs", "figures", "graphics", "images", "img", "media"})
+"""Folders beside a document in which its images may lie."""
 
 
 class Source(Protocol):
@@ -96,6 +99,13 @@ def media_beside(root: Path, shard: str) -> Media:
 def _media(root: Path, folder: Path, _changed_ns: int) -> Media:
     """One listing serves all documents of a folder."""
     base = folder.relative_to(root)
+    return Media(File(PurePosixPath(name).name, (base / name).as_posix()) for name in sorted(_files(folder)))
+
+
+def _files(folder: Path, prefix: str = "") -> Iterator[str]:
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_file())
-    return Media(File(name, (base / name).as_posix()) for name in names)
+        for entry in entries:
+            if entry.is_file():
+                yield f"{prefix}{entry.name}"
+            elif not prefix and entry.name.lower() in _IMAGE_FOLDERS and entry.is_dir():
+                yield from _files(folder / entry.name, f"{entry.name}/")

@@ -5,7 +5,7 @@ supplements belong to those and never make a figure; of `alternatives` one is ta
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from lxml import etree
@@ -18,6 +18,8 @@ from medvlsynther.sources._xml import attribute, children, first, href, language
 
 MOST_FIGURES = 1_000
 """Figures of one article; what exceeds it is turned away."""
+_LONGEST_LENT = 20_000
+"""Characters of a group's caption that each of its figures repeats."""
 
 _OTHERS = frozenset({
     "disp-formula", "disp-formula-group", "inline-formula", "table-wrap", "table-wrap-group", "table", "caption",
@@ -80,17 +82,9 @@ def read_figures(article: etree._Element, copyright_line: str = "") -> list[Draw
     foreign = [drawn for number, sub in enumerate(subs, 1) for drawn in _of_sub_article(sub, number)]
     for sub in subs:
         _detach(sub)
-    figures = [
-        replace(drawn, id=names.give(drawn.id))
-        for number, element in enumerate(_units(article), 1)
-        for drawn in (_draw(element, f"unnamed-{number}", copyright_line),)
-    ]
+    figures = [replace(drawn, id=names.give(drawn.id)) for drawn in _draw_all(article, copyright_line)]
     figures = _without_copies(_without_twins(article, figures))
-    figures += [replace(drawn, id=names.give(drawn.id)) for drawn in (*_loose(article), *foreign)]
-    return [
-        drawn if number < MOST_FIGURES else replace(drawn, trouble="too_many_figures")
-        for number, drawn in enumerate(figures)
-    ]
+    return figures + [replace(drawn, id=names.give(drawn.id)) for drawn in (*_loose(article), *foreign)]
 
 
 def _detach(element: etree._Element) -> None:
@@ -119,20 +113,49 @@ def _of_sub_article(sub: etree._Element, number: int) -> Iterator[Drawn]:
 # ---------------------------------------------------------------------------------------------- one figure
 
 
-def _draw(element: etree._Element, substitute: str, copyright_line: str) -> Drawn:
-    group = element.getparent() if local(element) == "fig" else None
-    group = group if group is not None and local(group) == "fig-group" else None
-    own, groups = attribute(element, "id"), attribute(group, "id") if group is not None else ""
-    statement, uris = _said(element, group, copyright_line)
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """What a group gives to each of its figures."""
+
+    id: str = ""
+    label: str = ""
+    caption: str = ""
+    statement: str = ""
+    uris: tuple[str, ...] = ()
+
+
+def _draw_all(article: etree._Element, copyright_line: str) -> Iterator[Drawn]:
+    lent: dict[etree._Element | None, _Lent] = {None: _Lent()}
+    for number, element in enumerate(_units(article), 1):
+        substitute = f"unnamed-{number}"
+        if number > MOST_FIGURES:
+            yield Drawn(attribute(element, "id") or substitute, trouble="too_many_figures")
+            continue
+        group = element.getparent() if local(element) == "fig" else None
+        group = group if group is not None and local(group) == "fig-group" else None
+        if group is not None and group not in lent:
+            lent[group] = _lend(group, copyright_line)
+        yield _draw(element, substitute, lent[group], copyright_line)
+
+
+def _lend(group: etree._Element, copyright_line: str) -> _Lent:
+    statement, uris = _said(group, copyright_line)
+    label = whole(next(children(group, "label"), None))
+    return _Lent(attribute(group, "id"), label, _caption(group)[:_LONGEST_LENT], statement, uris)
+
+
+def _draw(element: etree._Element, substitute: str, lent: _Lent, copyright_line: str) -> Drawn:
+    own = attribute(element, "id")
+    statement, uris = _said(element, copyright_line)
     images = tuple(_images(element))
     drawn = Drawn(
-        id=own or (f"{groups}/{_place(element)}" if groups else substitute),
-        reached_by=tuple(name for name in (own, groups) if name),
-        label=_label(element, group),
-        caption=" ".join(filter(None, (_caption(group) if group is not None else "", _caption(element)))),
+        id=own or (f"{lent.id}/{substitute}" if lent.id else substitute),
+        reached_by=tuple(name for name in (own, lent.id) if name),
+        label=_label(element, lent.label),
+        caption=f"{lent.caption} {_caption(element)}".strip(),
         images=images,
-        statement=statement,
-        uris=uris,
+        statement=f"{statement} {lent.statement}".strip(),
+        uris=uris + lent.uris,
         kind=attribute(element, "fig-type"),
     )
     if not drawn.caption:
@@ -142,14 +165,9 @@ def _draw(element: etree._Element, substitute: str, copyright_line: str) -> Draw
     return drawn
 
 
-def _place(element: etree._Element) -> int:
-    return 1 + sum(1 for _ in element.itersiblings("{*}fig", preceding=True))
-
-
-def _label(element: etree._Element, group: etree._Element | None) -> str:
+def _label(element: etree._Element, above: str) -> str:
     """The printed label; in a group "Figure 3" a figure "B" is "Figure 3B"."""
     own = whole(next(children(element, "label"), None))
-    above = whole(next(children(group, "label"), None)) if group is not None else ""
     if above and re.fullmatch(r"\(?[A-Za-z]\)?[.:]?", own):
         return above.rstrip(".: ") + own.strip("().: ")
     return own or above
@@ -161,15 +179,13 @@ def _caption(element: etree._Element) -> str:
     return " ".join(filter(None, map(whole, parts)))
 
 
-def _said(element: etree._Element, group: etree._Element | None, copyright_line: str) -> tuple[str, tuple[str, ...]]:
+def _said(element: etree._Element, copyright_line: str) -> tuple[str, tuple[str, ...]]:
+    """What attributions and permissions say beyond the article's own copyright line, and the licences they state."""
     texts: list[str] = []
     uris: list[str] = []
-    for holder in (element, group):
-        for note in children(holder, "attrib", "permissions") if holder is not None else ():
-            text = whole(note)
-            if text != copyright_line:
-                texts.append(text.removeprefix(copyright_line).strip())
-            uris += addresses(note) if local(note) == "permissions" else ()
+    for note in children(element, "attrib", "permissions"):
+        texts.append(whole(note).removeprefix(copyright_line).strip())
+        uris += addresses(note) if local(note) == "permissions" else ()
     return " ".join(filter(None, texts)), tuple(dict.fromkeys(uris))
 
 
@@ -182,8 +198,9 @@ def _images(element: etree._Element) -> Iterator[tuple[str, ...]]:
         key = parent if parent is not None and local(parent) == "alternatives" else graphic
         holder.setdefault(key, []).append(graphic)
     for graphics in holder.values():
-        choice = tuple(dict.fromkeys(href(graphic) for graphic in sorted(graphics, key=_is_thumbnail) if href(graphic)))
-        usable = tuple(address for address in choice if not _all_thumbnails(graphics, address))
+        usable = tuple(
+            dict.fromkeys(href(graphic) for graphic in graphics if href(graphic) and not _is_thumbnail(graphic))
+        )
         if usable and usable not in seen:
             seen.add(usable)
             yield usable
@@ -201,10 +218,6 @@ def _graphics(element: etree._Element) -> Iterator[etree._Element]:
 
 def _is_thumbnail(graphic: etree._Element) -> bool:
     return bool(THUMBNAIL.search(f"{attribute(graphic, 'specific-use')} {attribute(graphic, 'content-type')}"))
-
-
-def _all_thumbnails(graphics: Sequence[etree._Element], address: str) -> bool:
-    return all(_is_thumbnail(graphic) for graphic in graphics if href(graphic) == address)
 
 
 # ---------------------------------------------------------------------------------------------- the article

@@ -5,9 +5,11 @@ that nobody tagged) is decided by the printed label. What neither decides is rep
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from lxml import etree
 
@@ -30,7 +32,12 @@ _STEMS = {"figure": ("fig", "abb"), "photo": ("foto", "photo")}
 """How the words of a kind begin, where not as the kind itself."""
 _TEXT = etree.XPath("string()", smart_strings=False)
 _SUB_FIGURE = re.compile(r"(.*\d)[-_.]?[a-z]")
+_MOST_HITS = 2_000
+"""Places that are remembered for one figure; far more than it has mentions."""
 _FIGURE_TYPES = frozenset({"fig", "figs", "figure", "figures", "fig-group"})
+
+
+_Place = TypeVar("_Place", Anchor, Reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +149,21 @@ class _Linker:
         passage = Passage(plain.text())
         said = references(passage.text)
         resolved: list[tuple[Anchor, list[int]]] = []
-        for anchor in sorted(plain.anchors, key=lambda anchor: (anchor.start, anchor.end)):
+        anchors = sorted(plain.anchors, key=lambda anchor: (anchor.start, anchor.end))
+        for anchor in anchors:
             if _is_figure_reference(anchor.element, self.index):
                 found = self._resolve(anchor, said)
                 resolved.append((anchor, found))
                 self._note(found, passage, anchor.start, anchor.end, tagged=True)
         self._fill_ranges(passage, resolved)
-        self._read_words(passage, said, plain.anchors)
+        self._read_words(passage, said, anchors)
 
     def _resolve(self, anchor: Anchor, said: Sequence[Reference]) -> list[int]:
         """The figures of a cross-reference: by id, else by the label in its text; reported where there are none."""
         found = [hit for rid in targets(anchor.element) for hit in self.index.by_id(rid)]
         if not found:
-            found = [
-                hit for spoken in said if _overlap(spoken, anchor) and not spoken.foreign for hit in self._named(spoken)
-            ]
+            spoken_on_it = _on(said, anchor.start, anchor.end)
+            found = [hit for spoken in spoken_on_it if not spoken.foreign for hit in self._named(spoken)]
         if not found:
             self._report(anchor.element)
         return list(dict.fromkeys(found))
@@ -172,7 +179,9 @@ class _Linker:
 
     def _note(self, found: Iterable[int], passage: Passage, start: int, end: int, *, tagged: bool) -> None:
         for position in found:
-            self.hits.setdefault(position, []).append(Hit(passage, start, end))
+            known = self.hits.setdefault(position, [])
+            if len(known) < _MOST_HITS:
+                known.append(Hit(passage, start, end))
             if tagged:
                 self.tagged.add(position)
 
@@ -191,7 +200,7 @@ class _Linker:
     def _read_words(self, passage: Passage, said: Sequence[Reference], anchors: Sequence[Anchor]) -> None:
         """References in plain words; a cross-reference of another kind on them says that they mean something else."""
         for spoken in said:
-            on_it = [anchor for anchor in anchors if _overlap(spoken, anchor)]
+            on_it = _on(anchors, spoken.start, spoken.end)
             if spoken.foreign or any(not _is_figure_reference(anchor.element, self.index) for anchor in on_it):
                 continue
             self._note(self._named(spoken), passage, spoken.start, spoken.end, tagged=bool(on_it))
@@ -206,5 +215,11 @@ class _Linker:
                     self._report(xref)
 
 
-def _overlap(spoken: Reference, anchor: Anchor) -> bool:
-    return spoken.start < max(anchor.end, anchor.start + 1) and anchor.start < spoken.end
+def _on(places: Sequence[_Place], start: int, end: int) -> list[_Place]:
+    """Those of some places, in order and apart from each other, that touch a stretch of text."""
+    found = []
+    for number in range(bisect_left(places, max(end, start + 1), key=lambda place: place.start) - 1, -1, -1):
+        if max(places[number].end, places[number].start + 1) <= start:
+            break
+        found.append(places[number])
+    return found[::-1]
