@@ -44,8 +44,8 @@ class Record(msgspec.Struct):
     image_secondary_label: list[str] | str | None = None
     image_set: list[_Shown] | None = None
     """All images of the article."""
-    image_context: dict[str, list[str] | str | None] | list[dict[str, list[str] | str | None]] | None = None
-    """Passages by image, for the whole article."""
+    image_context: dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]] | None = None
+    """Passages by image, for the whole article; those of the other images are not parsed."""
     article_accession_id: str | int | None = None
     article_title: str | None = None
     article_journal: str | None = None
@@ -66,12 +66,15 @@ class Record(msgspec.Struct):
                     yield _given(known, name)
 
     def passages(self, image_id: str) -> Iterator[str]:
-        """The passages about one image."""
+        """The passages about one image.
+
+        Raises: InputError(record_malformed).
+        """
         contexts = self.image_context or {}
         for context in contexts if isinstance(contexts, list) else (contexts,):
-            for key, texts in context.items():
-                if texts and same_image(key, image_id):
-                    yield from (texts,) if isinstance(texts, str) else texts
+            for key, raw in context.items():
+                if same_image(key, image_id):
+                    yield from _texts(raw)
 
     def caption(self, image_id: str) -> str:
         """The caption of one image, "" where there is none."""
@@ -93,7 +96,16 @@ def _given(label: str, field: str) -> GivenLabel:
 
 
 _decode = msgspec.json.Decoder(Record).decode
+_decode_texts = msgspec.json.Decoder(list[str] | str | None).decode
 _decode_labels = msgspec.json.Decoder(list[str] | str).decode
+
+
+def _texts(raw: msgspec.Raw) -> list[str]:
+    try:
+        texts = _decode_texts(raw)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError("record_malformed", f"image_context: {error}") from None
+    return [texts] if isinstance(texts, str) else texts or []
 
 
 def said(text: object) -> str:
@@ -118,7 +130,7 @@ def labelled_otherwise(raw: bytes, *, whole: bool) -> str | None:
         return None
     try:
         primary, secondary = _labels(first), _labels(second)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return None
     wanted = not primary or any(label in WANTED and WANTED[label] in (None, *secondary) for label in primary)
     return None if wanted else ", ".join((*primary, *secondary))

@@ -7,7 +7,6 @@ the tag and once more by itself. What stands between two tags is therefore said 
 import html
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from medvlsynther.rules.mentions import Hit, Passage, gather
 
@@ -26,7 +25,7 @@ _GRAM = 16
 def same_image(key: str, image_id: str) -> bool:
     """Whether a key of the contexts means the image: it may carry a folder or the ending of its file."""
     name = key.rpartition("/")[2]
-    return name == image_id or PurePosixPath(name).stem == image_id
+    return name == image_id or name.rpartition(".")[0] == image_id
 
 
 def mentions_of(passages: Iterable[str], image_id: str) -> tuple[str, ...]:
