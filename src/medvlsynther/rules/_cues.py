@@ -62,12 +62,12 @@ _CORRECTED = re.compile(
 # Each with words of which it needs one: a plain search is much cheaper than the pattern, and most replies lack most.
 _CUES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_STATED, (
-        "ans", "choice", "option", "selection", "conclusion", "diagnosis", "verdict", "solution", "response", "key", "pick",
-        "decision", "prediction", "result", "guess",
+        "ans", "choice", "option", "selection", "conclusion", "diagnosis", "verdict", "solution", "response", "key",
+        "pick", "decision", "prediction", "result", "guess",
     )),
     (_STATED_ABROAD, (
-        "答", "选", "正解", "답", "الإجابة", "ответ", "đáp", "respuesta", "resposta", "risposta", "opci", "opç", "opzione",
-        "réponse", "antwo", "lösung", "odpowied", "cevap",
+        "答", "选", "正解", "답", "الإجابة", "ответ", "đáp", "respuesta", "resposta", "risposta", "opci", "opç",
+        "opzione", "réponse", "antwo", "lösung", "odpowied", "cevap",
     )),
     (_HEADING, ("answer", "choice", "conclusion")),
     (_CHOSEN, (

@@ -91,7 +91,8 @@ def _even(available: Mapping[str, int], size: int) -> dict[str, int]:
         open_groups = [group for group in quotas if quotas[group] < available[group]]
         share, rest = divmod(left, len(open_groups))
         for place, group in enumerate(open_groups):
-            take = min(share + (place < rest), available[group] - quotas[group])
+            # The remainder is dealt last, when all open groups stand equal.
+            take = min(share or int(place < rest), available[group] - quotas[group])
             quotas[group] += take
             left -= take
     return quotas
