@@ -51,3 +51,19 @@ bench-engines: install-test
 bench-sources: install-test
 	$(BIN)/python benchmarks/biomedica.py
 	$(BIN)/python benchmarks/images.py
+
+# Trainers have environments of their own, because verl and TRL want different versions of transformers.
+.PHONY: test-verl test-trl bench-export
+
+test-verl test-trl: test-%: .venv-%/.installed
+	PYTHONPATH=src HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
+		.venv-$*/bin/python -m pytest -W ignore tests/trainers/test_$*.py
+
+.venv-%/.installed: tests/trainers/%.txt tests/trainers/%-alone.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --requirement tests/trainers/$*.txt
+	.venv-$*/bin/python -m pip install --quiet --no-deps --requirement tests/trainers/$*-alone.txt
+	touch $@
+
+bench-export: install
+	$(BIN)/python benchmarks/export.py

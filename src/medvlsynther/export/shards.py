@@ -17,7 +17,7 @@ from medvlsynther.export.rows import Row
 from medvlsynther.records import Record
 from medvlsynther.store.table import arrow_schema
 
-GROUP_BYTES = 32 << 20
+GROUP_BYTES = 16 << 20
 """Bytes of images after which a row group ends; one row more than this stands alone."""
 
 GROUP_ROWS = 256
