@@ -1,9 +1,11 @@
 """PubMed Central on disk in all its shapes, whole and damaged."""
 
 import hashlib
+import io
 import json
 import os
 import pickle
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -134,8 +136,35 @@ def test_a_cut_archive_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:
     path = tar(tmp_path / "PMC77.tar.gz", {"p/a.nxml": article(BODY).encode(), "p/f1.jpg": os.urandom(200_000)})
     path.write_bytes(path.read_bytes()[:100_000])
     results = everything(tmp_path)
-    assert [len(found.figures) for found in articles(results)] == [0] or articles(results)[0].figures
-    assert reasons(results) == ["truncated_archive"]
+    assert [reasons(found) for found in articles(results)] == [["no_image_file"]]
+    assert set(reasons(results)) == {"tar_truncated", "gzip_damaged"}
+
+
+def test_damage_in_the_middle_costs_only_what_it_hit(tmp_path: Path) -> None:
+    members = {f"p/{n}.nxml": article().replace(">77<", f">{n}<").encode() for n in range(100, 105)}
+    path = tar(tmp_path / "a.tar", members)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"p/102.nxml")] ^= 1
+    path.write_bytes(data)
+    results = everything(tmp_path)
+    assert [found.ref.article_id for found in articles(results)] == ["PMC100", "PMC101", "PMC103", "PMC104"]
+    assert reasons(results) == ["tar_damaged"]
+
+
+def test_links_devices_and_names_outside_are_left_alone(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, kind in (("p/f1.jpg", tarfile.SYMTYPE), ("p/b.xml", tarfile.LNKTYPE), ("p/c.xml", tarfile.CHRTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        for name in ("../out.xml", "/etc/x.xml", "a/../../f1.jpg", "p/a.xml"):
+            info = tarfile.TarInfo(name)
+            data = article(BODY).encode()
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    results = everything(tmp_path)
+    assert [reasons(found) for found in articles(results)] == [["no_image_file"]]
+    assert reasons(results) == ["unsafe_member"] * 3
 
 
 def test_the_file_list_gives_licence_and_retraction(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ from medvlsynther.errors import InputError
 from medvlsynther.records import Article, Reject
 from medvlsynther.rules.licence import Policy
 from medvlsynther.rules.mentions import Context
-from medvlsynther.sources import _base, _bioc, _pmc_facts, _tar, _xml, jats
+from medvlsynther.sources import _base, _bioc, _pmc_facts, _xml, jats
 from medvlsynther.sources._jats_front import Beside, parse_pmcid
 from medvlsynther.sources._media import File, Media, is_image
+from medvlsynther.store.tar import Damage, Member, Tar
 
 _XML = (".xml", ".nxml")
 _TAR = (".tar.gz", ".tgz", ".tar")
@@ -196,27 +197,46 @@ def _new_md5() -> "hashlib._Hash":
 
 
 def _archive(root: Path, name: str, setting: jats.Setting) -> Iterator[Article | Reject]:
-    contents = _tar.scan(root / name, name, lambda member: _is(member, _XML), _xml.LARGEST)
+    try:
+        if not (root / name).is_file():
+            raise InputError("unreadable_file", "it is no regular file")
+        with Tar(root / name) as archive:
+            yield from _packed(root, name, archive, setting)
+    except InputError as error:
+        yield Reject(id=name, reason=error.reason, detail=error.detail)
+
+
+def _packed(root: Path, name: str, archive: Tar, setting: jats.Setting) -> Iterator[Article | Reject]:
+    """The articles of an archive, each with the images of its folder there, and then what is wrong with the archive."""
+    documents: list[Member] = []
     folders: dict[str, list[File]] = {}
-    for entry in contents.members:
-        if is_image(entry.name):
-            folders.setdefault(_folder(entry.name), []).append(File(PurePosixPath(entry.name).name, entry.place))
-    documents = {entry.name: entry.size for entry in contents.members if _is(entry.name, _XML)}
-    readable = frozenset(member for member, size in documents.items() if size <= _xml.LARGEST)
+    troubles: list[Reject] = []
+    for part in archive.members():
+        if isinstance(part, Damage):
+            troubles.append(Reject(id=name, reason=part.reason, detail=part.detail))
+        elif _points_outside(part.name):
+            detail = "its name points outside the archive"
+            troubles.append(Reject(id=f"{name}!{part.name[:200]}", reason="unsafe_member", detail=detail))
+        elif _is(part.name, _XML):
+            documents.append(part)
+        elif is_image(part.name):
+            place = f"{name}!{part.name}" if archive.packed else f"{name}@{part.offset}+{part.size}"
+            folders.setdefault(_folder(part.name), []).append(File(PurePosixPath(part.name).name, place))
     seen: set[str] = set()
-    for member, data in _tar.documents(root / name, name, contents, readable):
-        about = member if len(documents) > 1 else name
-        inner = replace(setting, media=Media(folders.get(_folder(member), ())), beside=_beside(root, about, None))
-        for result in jats.parse(data, f"{name}!{member}", inner):
-            yield _once(result, f"{name}!{member}", seen)
-    for member in sorted(documents.keys() - readable):
-        yield Reject(id=f"{name}!{member}", reason="xml_too_large", detail=f"{documents[member]} bytes")
-    for member in contents.unsafe:
-        yield Reject(id=f"{name}!{member}"[:300], reason="unsafe_member", detail="its name points outside the archive")
-    if contents.trouble:
-        yield Reject(id=name, reason=contents.trouble.reason, detail=contents.trouble.detail)
-    elif not documents:
-        yield Reject(id=name, reason="no_article_in_archive", detail=f"{len(contents.members)} files, none of them XML")
+    for member in documents:
+        place = f"{name}!{member.name}"
+        beside = _beside(root, member.name if len(documents) > 1 else name, None)
+        inner = replace(setting, media=Media(folders.get(_folder(member.name), ())), beside=beside)
+        data = archive.read(member.offset, min(member.size, _xml.LARGEST + 1))
+        for result in jats.parse(data, place, inner):
+            yield _once(result, place, seen)
+    yield from troubles
+    if not documents and not troubles:
+        yield Reject(id=name, reason="no_article_in_archive", detail="no member of it is XML")
+
+
+def _points_outside(name: str) -> bool:
+    return name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")
 
 
 def _once(result: Article | Reject, place: str, seen: set[str]) -> Article | Reject:
