@@ -14,6 +14,7 @@ from medvlsynther.rules.lint._text import Text
 from medvlsynther.rules.stats import Interval, cluster_bootstrap, wilson
 
 FOLDS = 5
+_LEAST_ARTICLES = 10
 Scores = NDArray[np.float64]
 """One number an option of every item, or one an item."""
 
@@ -50,6 +51,8 @@ class Probe(Record):
     """Gated, and the lower end lies above chance plus the margin."""
     measures: tuple[Measure, ...] = ()
     """What else was found."""
+    at: str = ""
+    """Where in the recipe it was taken: "raw", "linted", "final", …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,16 @@ class Table:
         best = scores == np.repeat(np.maximum.reduceat(scores, self.starts), self.sizes)
         return np.asarray(best[self.starts + self.keys] / np.add.reduceat(best.astype(np.int64), self.starts))
 
-    def interval(self, credit: Scores, articles: Sequence[str], *, confidence: float = 0.95) -> Interval:
-        """Wilson's interval where every article has one item, else the bootstrap over articles."""
-        if len(set(articles)) == len(articles):
-            return wilson(float(credit.sum()), len(credit), confidence=confidence)
-        return cluster_bootstrap(credit, articles, seed=self.setting.seed, confidence=confidence)
+    def interval(self, credit: Scores, *, confidence: float = 0.95) -> Interval:
+        """Wilson's interval where every article has one item, else the bootstrap over articles.
+
+        Too few articles, or a credit that never varies, give a bootstrap nothing to draw from: then Wilson's interval
+        with articles for items, which is wider.
+        """
+        articles = len(set(self.articles))
+        if articles == len(credit) or articles < _LEAST_ARTICLES or credit.min() == credit.max():
+            return wilson(float(credit.mean()) * articles, articles, confidence=confidence)
+        return cluster_bootstrap(credit, self.articles, seed=self.setting.seed, confidence=confidence)
 
     def judge(
         self,
@@ -146,7 +154,7 @@ class Table:
         measures: Sequence[tuple[str, float]] = (),
     ) -> Probe:
         """The probe of a guess that earned `credit`, one number an item."""
-        low, high = self.interval(credit, self.articles, confidence=confidence)
+        low, high = self.interval(credit, confidence=confidence)
         chance = self.chance()
         return Probe(
             probe=probe,

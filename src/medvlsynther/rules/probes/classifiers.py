@@ -14,7 +14,7 @@ from medvlsynther.rules.probes._core import FOLDS, Probe, Scores, Table
 MOST_ITEMS = 20_000
 """Items that a classifier learns from and is scored on: of a larger set, a sample ranked by the seed and the item's id.
 The interval of an accuracy is then below a point wide, and memory is bounded."""
-_CROSS_COLUMNS = 1 << 18
+_MOST_PIECES, _CROSS_COLUMNS = 1 << 17, 1 << 16
 _STEM_WORDS, _OPTION_WORDS = 12, 6
 
 
@@ -64,8 +64,8 @@ def _option_features(table: Table) -> Any:
     places = {raw: place for place, raw in enumerate(table.texts)}
     texts = [text.shown for text in table.texts.values()]
     vectorizers = (
-        TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=min(2, len(texts)), sublinear_tf=True),
+        TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), max_features=_MOST_PIECES, sublinear_tf=True),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=_MOST_PIECES, sublinear_tf=True),
     )
     spread = [places[option.raw] for option in table.options]
     parts = [vectorizer.fit_transform([text or "-" for text in texts])[spread] for vectorizer in vectorizers]
