@@ -44,9 +44,9 @@ def test_running_again_keeps_everything(ran: Path) -> None:
 
 
 def test_plan_knows_what_is_done_and_what_is_shared(ran: Path) -> None:
-    assert "12 of 12 steps are done" in medvlsynther("plan", "quickstart", cwd=ran).stdout
+    assert "14 of 14 steps are done" in medvlsynther("plan", "quickstart", cwd=ran).stdout
     changed = medvlsynther("plan", "quickstart", "--set", "generate.options=4", cwd=ran).stdout
-    assert "4 of 12 steps are done" in changed
+    assert "4 of 14 steps are done" in changed
     assert re.search(r"To ask: \d+ requests with \d+ images", changed)
 
 
