@@ -7,6 +7,7 @@ enough to know its figure by. The first in input order stays.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -18,7 +19,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from medvlsynther.records import Figure, Item
-from medvlsynther.rules.lint._text import Text, opposed
+from medvlsynther.rules.lint._text import Text, marks, opposed
 
 _HASH_BITS = 64
 _HASH = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
@@ -152,19 +153,21 @@ class _Asked(NamedTuple):
     """A question as compared: plain text only, because a set keeps many."""
 
     item_id: str
-    figure_id: str
     stem: str
     """Levelled."""
     choice: str
     """Levelled options in alphabetical order, then the key."""
-    key: str
-    """Levelled."""
+    places: tuple[tuple[str, ...], tuple[str, ...]]
+    """Where an equal stem is a repetition: the same figure; the same article with the same key. Each with the marks of
+    the stem, without which two stems are never the same."""
 
 
 def _asked(row: Keys) -> _Asked:
     options = sorted(Text(option).shown for option in row.options)
-    key = Text(row.key).shown
-    return _Asked(row.item_id, row.figure_id, Text(row.question).shown, "\x1f".join((*options, key)), key)
+    stem, key = Text(row.question), Text(row.key).shown
+    marked = sorted(marks(stem))
+    places = ("figure", row.figure_id, *marked), ("article", row.article_id, key, *marked)
+    return _Asked(row.item_id, stem.shown, "\x1f".join((*options, key)), places)
 
 
 class _Kept:
@@ -172,11 +175,16 @@ class _Kept:
 
     def __init__(self, images: _Images, likeness: float) -> None:
         self.images, self.likeness = images, likeness
-        self.by_article: dict[str, list[_Asked]] = {}
-        self.stems: dict[str, list[str]] = {}
+        self.at: dict[tuple[str, ...], list[_Asked]] = {}
+        """Kept questions by place."""
+        self.stems: dict[tuple[str, ...], list[str]] = {}
+        """Their stems, as the comparison takes them."""
         self.specific: dict[tuple[str, str], str] = {}
+        """Kept items by stem and choice, where the stem is specific."""
         self.first_of: dict[str, str] = {}
         """First kept item of a figure."""
+        self.counts: Counter[str] = Counter()
+        """Kept items by article."""
 
     def repeats(self, row: Keys, new: _Asked) -> tuple[str, str] | None:
         """Reason and kept item, where the set holds this one."""
@@ -185,35 +193,37 @@ class _Kept:
             return "duplicate_image", self.first_of[original]
         if (new.stem, new.choice) in self.specific:
             return "duplicate_item", self.specific[new.stem, new.choice]
-        return self._repeats_in_article(row.article_id, new)
-
-    def _repeats_in_article(self, article: str, new: _Asked) -> tuple[str, str] | None:
-        stems = self.stems.get(article, [])
-        measure = Levenshtein.normalized_similarity
-        alike = process.extract(new.stem, stems, scorer=measure, score_cutoff=self.likeness, limit=None)
-        for place in sorted(place for _, _, place in alike):
-            old = self.by_article[article][place]
-            if new.stem != old.stem and opposed(Text(new.stem), Text(old.stem)):
-                continue
-            if new.choice == old.choice:
+        alike = [old for place in new.places for old in self._alike(place, new.stem)]
+        for old in alike:
+            if old.choice == new.choice:
                 return "duplicate_item", old.item_id
-            if new.figure_id == old.figure_id or new.key == old.key:
-                return "duplicate_stem", old.item_id
-        return None
+        return ("duplicate_stem", alike[0].item_id) if alike else None
 
-    def count(self, article: str) -> int:
-        """Kept items of an article."""
-        return len(self.by_article.get(article, ()))
+    def _alike(self, place: tuple[str, ...], stem: str) -> Iterator[_Asked]:
+        """Kept questions with the same stem in a place, first the earliest."""
+        near = process.extract(
+            stem,
+            self.stems.get(place, ()),
+            scorer=Levenshtein.normalized_similarity,
+            score_cutoff=self.likeness,
+            limit=None,
+        )
+        for at in sorted(at for _, _, at in near):
+            old = self.at[place][at]
+            if old.stem == stem or not opposed(Text(old.stem), Text(stem)):
+                yield old
 
     def keep(self, row: Keys, new: _Asked) -> None:
         """Remember an item."""
-        self.by_article.setdefault(row.article_id, []).append(new)
-        self.stems.setdefault(row.article_id, []).append(new.stem)
+        for place in new.places:
+            self.at.setdefault(place, []).append(new)
+            self.stems.setdefault(place, []).append(new.stem)
         if len(Text(new.stem).content) >= _SPECIFIC_WORDS:
             self.specific[new.stem, new.choice] = row.item_id
         if row.figure_id not in self.first_of:
             self.first_of[row.figure_id] = row.item_id
             self.images.keep(row)
+        self.counts[row.article_id] += 1
 
 
 def find_duplicates(
@@ -232,7 +242,7 @@ def find_duplicates(
     for row in rows:
         new = _asked(row)
         found = kept.repeats(row, new)
-        if not found and article_cap is not None and kept.count(row.article_id) >= article_cap:
+        if not found and article_cap is not None and kept.counts[row.article_id] >= article_cap:
             found = "article_cap", ""
         if found:
             dropped.append(Duplicate(row.item_id, *found))

@@ -68,7 +68,8 @@ def _clustered(
     return pairs, counts
 
 
-def _resampled_means(values: NDArray[np.float64], clusters: Sequence[Hashable], seed: int) -> NDArray[np.float64]:
+def resampled_means(values: NDArray[np.float64], clusters: Sequence[Hashable], seed: int) -> NDArray[np.float64]:
+    """The mean of `values` in each bootstrap sample of whole clusters, shape (REPLICATES,)."""
     pairs, counts = _clustered(values, clusters)
     total = int(counts.sum())
     chance = np.random.Generator(np.random.PCG64(draw(seed, "bootstrap")))
@@ -88,7 +89,7 @@ def cluster_bootstrap(
     if not data.size or data.size != len(clusters):
         raise ValueError(f"{data.size} values and {len(clusters)} clusters")
     tail = (1 - confidence) / 2
-    low, high = np.quantile(_resampled_means(data, clusters, seed), [tail, 1 - tail])
+    low, high = np.quantile(resampled_means(data, clusters, seed), [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 

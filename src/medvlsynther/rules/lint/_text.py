@@ -163,10 +163,18 @@ _SIDES = frozenset(
 )
 
 
+def marks(text: Text) -> frozenset[str]:
+    """The words that make two otherwise near-equal texts differ on purpose: numbers, grades, sides, short names."""
+    return frozenset(
+        word
+        for word in text.token_set
+        if word in _SIDES or (len(word) < 4 and word not in _LITTLE) or any(char.isdigit() for char in word)
+    )
+
+
 def opposed(one: Text, other: Text) -> bool:
-    """True where near-equal words are meant to differ: numbers, grades, sides, opposite prefixes."""
-    for word in one.token_set ^ other.token_set:
-        if word in _SIDES or any(char.isdigit() for char in word) or (len(word) < 4 and word not in _LITTLE):
-            return True
+    """True where near-equal words are meant to differ: by a mark, or by opposite prefixes of one word."""
+    if marks(one) != marks(other):
+        return True
     lone = [(a, b) for a in one.token_set - other.token_set for b in other.token_set - one.token_set]
     return any(a != b and _OPPOSITE.sub("", a) == _OPPOSITE.sub("", b) for a, b in lone)
