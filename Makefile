@@ -49,6 +49,7 @@ bench-engines: install-test
 	$(BIN)/python benchmarks/engines.py --peer
 
 bench-sources: install-test
+	$(BIN)/python benchmarks/sources.py
 	$(BIN)/python benchmarks/biomedica.py
 	$(BIN)/python benchmarks/images.py
 

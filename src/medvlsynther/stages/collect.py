@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from inspect import signature
+from typing import Literal
 
 from medvlsynther import catalog
 from medvlsynther.context import Context
@@ -18,15 +20,17 @@ def run(
     path: Corpus,
     source: str = "pmc",
     policy: Policy = Policy(),
+    context: Literal["sentences", "paragraphs"] = "sentences",
     retracted: bool = False,
 ) -> Iterator[Figure]:
     """Every usable figure of every article below `path`, in the source's order.
 
-    `source` names the reader (`medvlsynther list sources`); `retracted: true` lets retracted articles in.
+    `source` names the reader (`medvlsynther list sources`). Mentions are the sentences about a figure with one on each
+    side, or whole paragraphs, where the source has the running text. `retracted: true` lets retracted articles in.
     Rejects: retracted, licence_refused, licence_quarantined, duplicate_figure, and the source's own reasons.
     """
     reader = catalog.module("sources", source, where="collect.source")
-    read = partial(_read, source, path, policy)
+    read = partial(_read, source, path, policy, context)
     seen: set[str] = set()
     for found in ctx.map(read, reader.shards(path.path)):
         for figure in _figures(ctx, found):
@@ -38,9 +42,11 @@ def run(
             yield figure
 
 
-def _read(source: str, path: Corpus, policy: Policy, shard: str) -> Iterable[Article | Reject]:
+def _read(source: str, path: Corpus, policy: Policy, context: str, shard: str) -> Iterable[Article | Reject]:
     """One shard, in whichever process."""
-    found: Iterable[Article | Reject] = catalog.module("sources", source).read(path.path, shard, path.digest, policy)
+    read = catalog.module("sources", source).read
+    choice = {"context": context} if "context" in signature(read).parameters else {}
+    found: Iterable[Article | Reject] = read(path.path, shard, path.digest, policy, **choice)
     return found
 
 
