@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medvlsynther.cards import Vocabulary
 from medvlsynther.records import LETTERS, Figure, GivenLabel, ImageRef, Item, Licence, Panel, Term
 from medvlsynther.rules.lint import RULES, fix, lint, names_place, readability
 from medvlsynther.rules.vocab import Lexicon
@@ -311,9 +312,11 @@ def test_a_vocabulary_adds_its_names() -> None:
     names = Lexicon([Term(name="cholesteatoma", aliases=("keratoma of the ear",))])
     options = ("Cholesteatoma", "Keratoma of the ear", "Cyst")
     assert found("SCH2", options=options) == []
-    assert found("SCH2", options=options, vocabulary={"finding": names}) == ["error"]
+    assert found("SCH2", options=options, vocabulary={"findings": names}) == ["warn"]
     stem = "A keratoma of the ear is shown. What is it?"
-    assert found("LEAK2", stem, ("Cholesteatoma", "Cyst"), vocabulary={"finding": names}) == ["error"]
+    assert found("LEAK2", stem, ("Cholesteatoma", "Cyst"), vocabulary={"findings": names}) == ["error"]
+    parts = Lexicon([Term(name="heart", aliases=("left ventricle", "right ventricle"))])
+    assert found("SCH2", options=("Left ventricle", "Right ventricle"), vocabulary={"anatomy": parts}) == []
 
 
 def test_readability_counts_words_sentences_and_grade() -> None:
@@ -416,10 +419,12 @@ def test_planted_defects_are_found_rule_by_rule() -> None:
     assert not missed
 
 
-def test_clean_items_raise_no_error_and_few_warnings() -> None:
+@pytest.mark.parametrize("cards", [(), ("modality", "anatomy", "findings")])
+def test_clean_items_raise_no_error_and_few_warnings(cards: tuple[str, ...]) -> None:
+    vocabulary = {name: Lexicon(Vocabulary.load(name).terms) for name in cards}
     alarms: dict[str, Counter[str]] = defaultdict(Counter)
     for _, item, figure in clean():
-        for severity, rule in {(note.severity, note.rule) for note in lint(item, figure)}:
+        for severity, rule in {(note.severity, note.rule) for note in lint(item, figure, vocabulary=vocabulary)}:
             alarms[severity][rule] += 1
     assert len(clean()) >= 200
     assert not alarms["error"]

@@ -98,7 +98,7 @@ class View:
 
     @cached_property
     def concepts(self) -> tuple[frozenset[str], ...]:
-        """For each option what its whole text is a name of, by the vocabularies given and the built-in names."""
+        """For each option what its whole text is a name of, by the built-in names and the findings given."""
         return tuple(concepts(option.raw, self.lexicons) for option in self.options)
 
     @cached_property

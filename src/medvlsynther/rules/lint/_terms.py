@@ -11,7 +11,8 @@ from medvlsynther.rules.lint._text import level
 from medvlsynther.rules.vocab import Lexicon
 
 Lexicons = Mapping[str, Lexicon]
-"""Vocabularies by the name of their card: "modality", "anatomy", …"""
+"""Vocabularies by the name of their card: "modality", "anatomy", "findings"."""
+FINDINGS = "findings"
 
 _MODALITIES = {
     "ct": "CT|CAT scan|computed tomography|computed tomographic|computerized tomography|computerised tomography"
@@ -90,6 +91,29 @@ _SYNONYMS = (
     "splenomegaly|enlarged spleen",
     "pleural effusion|fluid in the pleural space|hydrothorax",
     "ascites|peritoneal fluid|free abdominal fluid",
+    "lung cancer|lung carcinoma|bronchogenic carcinoma|carcinoma of the lung",
+    "pulmonary nodule|lung nodule",
+    "pulmonary mass|lung mass",
+    "pulmonary abscess|lung abscess",
+    "hepatic steatosis|fatty liver|fatty liver disease",
+    "cirrhosis|liver cirrhosis|hepatic cirrhosis|cirrhosis of the liver",
+    "hepatic abscess|liver abscess|abscess of the liver",
+    "renal cyst|kidney cyst|cyst of the kidney",
+    "intracerebral hemorrhage|brain hemorrhage|cerebral hemorrhage|brain bleed",
+    "aortic dissection|dissection of the aorta",
+    "bowel obstruction|intestinal obstruction|obstruction of the bowel",
+    "breast cancer|breast carcinoma|carcinoma of the breast|mammary carcinoma",
+    "colorectal cancer|colorectal carcinoma",
+    "gastric cancer|stomach cancer|gastric carcinoma",
+    "prostate cancer|prostatic carcinoma|carcinoma of the prostate",
+    "vertebral compression fracture|compression fracture of the spine|compression fracture of a vertebra",
+    "disc herniation|herniated disc|disk herniation|slipped disc|disc prolapse|prolapsed disc",
+    "osteoarthritis|degenerative joint disease|degenerative arthritis",
+    "dental caries|tooth decay|dental decay",
+    "cataract|lens opacity|clouding of the lens",
+    "necrosis|tissue death",
+    "ischemia|insufficient blood supply|lack of blood supply",
+    "thrombus|blood clot",
 )
 
 
@@ -125,14 +149,20 @@ def compatible(named: frozenset[str], said: frozenset[str]) -> bool:
     return any(other in _ALSO.get(name, ()) or name in _ALSO.get(other, ()) for name in named for other in said)
 
 
+def naming(lexicons: Lexicons) -> tuple[tuple[str, Lexicon], ...]:
+    """The lexicons in which two names of one entry mean one thing.
+
+    Of the vocabularies that is the one of findings: an alias in anatomy may be a part ("left ventricle" of the heart),
+    and one of a modality may be a kind.
+    """
+    given = lexicons.get(FINDINGS)
+    return (("", synonyms()), *(((FINDINGS, given),) if given else ()))
+
+
 def concepts(text: str, lexicons: Lexicons) -> frozenset[str]:
-    """What the whole text is a name of: entries of the vocabularies given and of the built-in ones."""
-    found = []
-    for name, lexicon in (*sorted(lexicons.items()), ("", synonyms())):
-        term = lexicon.whole(text)
-        if term is not None:
-            found.append(f"{name}:{term.name}")
-    return frozenset(found)
+    """What the whole text is a name of, by the built-in names and the vocabulary of findings."""
+    found = ((name, lexicon.whole(text)) for name, lexicon in naming(lexicons))
+    return frozenset(f"{name}:{term.name}" for name, term in found if term)
 
 
 def is_short_for(short: str, long: str) -> bool:

@@ -209,9 +209,7 @@ _SUFFIXES = {
 def _classes(view: View, place: int) -> frozenset[str]:
     """What kind of thing an option is, by vocabulary, kind of image or ending of its last word."""
     option = view.options[place]
-    found = {concept.partition(":")[0] for concept in view.concepts[place]} - {""}
-    for name, lexicon in sorted(view.lexicons.items()):
-        found.update(name for _ in lexicon.find(option.raw)[:1])
+    found = {name for name, lexicon in view.lexicons.items() if lexicon.find(option.raw)}
     if families(option.raw):
         found.add("modality")
     last = option.tokens[-1] if option.tokens else ""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from medvlsynther.rules.lint._core import Hit, View, rule
-from medvlsynther.rules.lint._terms import is_short_for, synonyms
+from medvlsynther.rules.lint._terms import is_short_for, naming
 from medvlsynther.rules.lint._text import Text, longest_run
 
 _META = re.compile(
@@ -60,8 +60,8 @@ def _small_words_told(option: Text, stem: Text) -> bool:
 
 
 def _told_otherwise(view: View) -> str | None:
-    """Another name of the key that the stem holds: a synonym of a vocabulary, or its abbreviation."""
-    for lexicon in (*view.lexicons.values(), synonyms()):
+    """Another name of the key that the stem holds: a synonym, or its abbreviation."""
+    for _, lexicon in naming(view.lexicons):
         term = lexicon.whole(view.key.raw)
         if term is None:
             continue

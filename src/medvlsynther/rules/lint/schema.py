@@ -62,11 +62,15 @@ def _likeness(one: Text, other: Text) -> Hit | None:
     return None if hit and _signs(one) != _signs(other) else hit
 
 
-def _same_meaning(view: View, one: int, other: int) -> bool:
+def _synonyms(view: View, one: int, other: int) -> Iterator[Hit]:
     first, second = view.options[one].raw, view.options[other].raw
-    if view.concepts[one] & view.concepts[other]:
-        return True
-    return is_short_for(first, second) or is_short_for(second, first)
+    shared = view.concepts[one] & view.concepts[other]
+    sure = (
+        any(concept.startswith(":") for concept in shared) or is_short_for(first, second) or is_short_for(second, first)
+    )
+    if sure or shared:
+        keyed = view.place in (one, other)
+        yield Hit(f"synonyms: {first[:60]!r} and {second[:60]!r}", None if sure and keyed else "warn")
 
 
 @rule("SCH2", "error", always=True)
@@ -74,16 +78,16 @@ def duplicate_options(view: View) -> Iterator[Hit]:
     """Two options with equal levelled text or equal words (error), or two names of one thing of which one is the key.
 
     Words in another order are only a warning where the order may matter ("T1 dark, T2 bright"). Near: equal stems or a
-    normalised Levenshtein similarity of 0.90, unless they differ by a number, a side or an opposite prefix (warn).
+    normalised Levenshtein similarity of 0.90, unless they differ by a number, a side or an opposite prefix (warn). So are
+    two names of one finding by the vocabulary, which may be a wider and a narrower one.
     """
     for one, other in combinations(range(len(view.options)), 2):
         first, second = view.options[one], view.options[other]
         hit = _likeness(first, second)
         if hit is not None:
             yield hit
-        elif _same_meaning(view, one, other):
-            keyed = view.place in (one, other)
-            yield Hit(f"synonyms: {first.raw[:60]!r} and {second.raw[:60]!r}", None if keyed else "warn")
+        else:
+            yield from _synonyms(view, one, other)
 
 
 @rule("SCH3", "warn")
