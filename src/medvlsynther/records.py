@@ -1,6 +1,6 @@
 """The rows that stages read and write: frozen, typed, closed to unknown fields.
 
-Article → Figure → Item → Verdict, Label → Question; a Reject for whatever did not get there.
+Article → Figure → Item → Verdict, Label → Question → Answer → Graded; a Reject for whatever did not get there.
 Every field says what it is; parquet schemas are derived from these classes (`store/table.py`).
 """
 
@@ -74,6 +74,8 @@ class ImageRef(Record):
     """SHA-256 of the prepared bytes in the store; None until the `images` stage ran."""
     source_sha256: str | None = None
     """SHA-256 of the original bytes."""
+    pixels_sha256: str | None = None
+    """SHA-256 of the prepared pixels with their shape: the same under any encoding."""
     width_px: int | None = None
     """Width of the prepared image."""
     height_px: int | None = None
@@ -346,11 +348,80 @@ class Question(Record):
     """Its images, prepared."""
     split: str = "train"
     """"train", "validation" or "test"."""
+    fault: str | None = None
+    """Why it cannot be asked, e.g. "image_missing": in an evaluation it counts as wrong."""
 
     @property
     def lettered(self) -> dict[str, str]:
         """Letter to option text, in order."""
         return dict(zip(LETTERS, self.options, strict=False))
+
+
+View = Literal["asked", "no_image", "blank", "other_image", "rotated"]
+"""How a question was put: as it is, without its image, with a grey one, with another question's, with options moved."""
+
+
+class Answer(Record):
+    """What a model replied to a question: kept raw, so that grading anew never asks again."""
+
+    question_id: str
+    """The question."""
+    dataset: str
+    """Its data set."""
+    model: str
+    """Name of the model card."""
+    view: View = "asked"
+    """How the question was put."""
+    turn: int = 0
+    """Options moved to the end: the letters of the reply are those of the moved order."""
+    rollout: int = 0
+    """Number of the reply, from 0."""
+    text: str = ""
+    """The reply as it came; "" where there is none."""
+    reasoning: str = ""
+    """Thoughts that the server gave apart from the text."""
+    finish: str = "stop"
+    """"stop", "length" where the reply was cut off, or the server's own word."""
+    failure: str | None = None
+    """Why there is no reply, as a counted code."""
+    shown: str | None = None
+    """Question whose images stood in for its own."""
+
+    @property
+    def whole(self) -> str:
+        """Thoughts and text, as a model without a server that parts them would have written them."""
+        return f"<think>{self.reasoning}</think>\n{self.text}" if self.reasoning else self.text
+
+
+class Graded(Record):
+    """What an answer chose, and whether that is right."""
+
+    question_id: str
+    """The question."""
+    dataset: str
+    """Its data set."""
+    model: str
+    """Name of the model card."""
+    view: View = "asked"
+    """How the question was put."""
+    turn: int = 0
+    """Options moved to the end before asking."""
+    rollout: int = 0
+    """Number of the reply, from 0."""
+    letter: str | None = None
+    """Letter of the chosen option in the question's own order; None where no option was chosen."""
+    rule: str = ""
+    """Which rule read the letter, or which of the published graders."""
+    reason: str | None = None
+    """Why there is no letter: "none", "several", "refused", "out_of_range", "truncated", "not_asked"."""
+    failure: str | None = None
+    """For "not_asked": why."""
+    said: str = ""
+    """What the published graders count in a vote: the letter, or a text that is no option; "" for the default grader."""
+    cut: bool = False
+    """The reply was cut off at its longest."""
+    correct: bool
+    """It is the key."""
 
 
 class Term(Record):

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from medvlsynther.cards import Vocabulary
 from medvlsynther.context import Context
 from medvlsynther.records import Figure
+from medvlsynther.rules.classify import NOT_CLINICAL
 from medvlsynther.rules.quota import Key, choose
 from medvlsynther.store.table import Table
 
 VERSION = 1
-MAX_IMAGES = 6
 
 
 def run(
@@ -20,26 +21,22 @@ def run(
     seed: int = 42,
     fill: Literal["redistribute", "short"] = "redistribute",
     per_article: int | None = None,
+    categories: Vocabulary = Vocabulary.load("categories"),
 ) -> Iterator[Figure]:
     """At most `total` figures, evenly over categories, 90/2/2/2/2/2 % with one to six images, in input order.
 
     `fill: redistribute` gives the room of a short bucket to the others; `short` leaves it empty, as published.
-    Source: the published curation (24 categories, seed 42). Rejects: no_category, too_many_images, over_quota.
+    Source: the published curation (24 categories, seed 42). Rejects: no_category, image_count, article_cap, over_quota.
     """
-    keys = (_key(figure) for figure in figures if _refusal(figure) is None)
-    chosen = choose(keys, total=total, seed=seed, fill=fill, cap=per_article)
+    names = [term.name for term in categories.terms if NOT_CLINICAL not in term.tags]
+    keys = (_key(figure) for figure in figures)
+    chosen = choose(keys, total=total, seed=seed, fill=fill, cap=per_article, categories=names)
     for figure in figures:
-        reason = _refusal(figure) or (None if figure.figure_id in chosen else "over_quota")
+        reason = chosen.refusal(_key(figure))
         if reason:
             ctx.reject(figure.figure_id, reason)
         else:
             yield figure
-
-
-def _refusal(figure: Figure) -> str | None:
-    if figure.category is None:
-        return "no_category"
-    return "too_many_images" if len(figure.images) > MAX_IMAGES else None
 
 
 def _key(figure: Figure) -> Key:

@@ -66,6 +66,7 @@ def _one(store: Store, policy: Policy, image: ImageRef) -> ImageRef:
         update={
             "sha256": ImageStore(store.images).put(made.data, ".png"),
             "source_sha256": made.source_sha256,
+            "pixels_sha256": made.pixels_sha256,
             "width_px": made.width_px,
             "height_px": made.height_px,
             "phash": made.phash,

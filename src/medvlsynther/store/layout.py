@@ -13,6 +13,7 @@ import errno
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from filelock import FileLock, Timeout
 from medvlsynther.errors import MissingInput, StoreTrouble
 
 DONE = "step.json"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a system says when the disk takes nothing more."""
 
 
 class Store:
@@ -91,7 +94,7 @@ class Store:
             try:
                 yield part
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.errno not in FULL:
                     raise
                 raise StoreTrouble(
                     "The disk is full", where=str(self.root), mend="Free some space and run again: nothing is lost"
@@ -118,11 +121,12 @@ def write_aside(path: Path, data: bytes) -> None:
 
     Raises: StoreTrouble when the disk is full or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(data)
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise StoreTrouble(f"Cannot write: {error.strerror}", where=str(path), mend="Free some space") from None
+        mend = "Free some space and run again: nothing is lost" if error.errno in FULL else "Mend its permissions"
+        raise StoreTrouble(f"Cannot write: {error.strerror}", where=str(path), mend=mend) from None
