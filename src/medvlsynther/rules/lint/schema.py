@@ -78,8 +78,8 @@ def duplicate_options(view: View) -> Iterator[Hit]:
     """Two options with equal levelled text or equal words (error), or two names of one thing of which one is the key.
 
     Words in another order are only a warning where the order may matter ("T1 dark, T2 bright"). Near: equal stems or a
-    normalised Levenshtein similarity of 0.90, unless they differ by a number, a side or an opposite prefix (warn). So are
-    two names of one finding by the vocabulary, which may be a wider and a narrower one.
+    normalised Levenshtein similarity of 0.90, unless they differ by a number, a side or an opposite prefix (warn). So
+    are two names of one finding by the vocabulary, which may be a wider and a narrower one.
     """
     for one, other in combinations(range(len(view.options)), 2):
         first, second = view.options[one], view.options[other]
