@@ -37,17 +37,18 @@ _OPEN, _CLOSE = r"[(\[]\s*(?:[Pp]anels?\s+)?", rf"{_ASIDE}\s*[)\]]\s*(?:[:.,;]|{
 _EDGE = r"(?:^|(?<=[.;:,)\]]\s)|(?<=\band\s))"
 _PANEL_WORD = r"(?:^|(?<=[.;:,]\s))[Pp]anels?\s+"
 _BARE_END = rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s+[A-Z0-9]))"
-_STYLES: tuple[re.Pattern[str], ...] = (
-    _style(r"[A-Z]", _OPEN, _CLOSE),
-    _style(r"[a-z]", _OPEN, _CLOSE),
-    _style(r"(?:x|ix|iv|v?i{1,3}|v|xi{1,2})", _OPEN, _CLOSE),
-    _style(r"[A-Z]", r"(?<![\w(\[])", r"\)"),
-    _style(r"[a-z]", r"(?<![\w(\[])", r"\)"),
-    _style(r"[A-Z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)"),
-    _style(r"[a-z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)"),
-    _style(r"[A-Z]", _EDGE, _BARE_END),
-    _style(r"[a-z]", _EDGE, rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s))"),
+_STYLES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
+    (("(", "["), _style(r"[A-Z]", _OPEN, _CLOSE)),
+    (("(", "["), _style(r"[a-z]", _OPEN, _CLOSE)),
+    (("(", "["), _style(r"(?:x|ix|iv|v?i{1,3}|v|xi{1,2})", _OPEN, _CLOSE)),
+    ((")",), _style(r"[A-Z]", r"(?<![\w(\[])", r"\)")),
+    ((")",), _style(r"[a-z]", r"(?<![\w(\[])", r"\)")),
+    (("anel",), _style(r"[A-Z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
+    (("anel",), _style(r"[a-z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
+    (("",), _style(r"[A-Z]", _EDGE, _BARE_END)),
+    (("",), _style(r"[a-z]", _EDGE, rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s))")),
 )
+"""Each way to mark panels, with the characters of which one must stand in a caption that uses it."""
 _PLACE = re.compile(
     rf"(?:^|(?<=[.;:,]\s)|(?<=\band\s))(?:the\s+)?(?P<open>{_SPOT})(?:\s+{_PART})?\s*(?:[:,]|(?=\bshows?\b))"
     rf"|[(\[]\s*(?P<shut>{_SPOT})(?:\s+{_PART})?\s*[)\]]",
@@ -63,8 +64,8 @@ def find_panels(caption: str) -> tuple[Panel, ...]:
     share their text. At least two panels, in sequence from the first letter, make a compound figure.
     """
     best: list[_Marker] = []
-    for style in _STYLES:
-        chain = _chain(style, caption)
+    for signs, style in _STYLES:
+        chain = _chain(style, caption) if any(sign in caption for sign in signs) else []
         if _size(chain) > _size(best):
             best = chain
     if _size(best) < 2:
