@@ -83,7 +83,7 @@ def prepare(data: bytes, *, long_side_px: int, min_side_px: int, small: Small = 
 
     Source: size and filter of the published converter (longest side to a bound, never enlarged, LANCZOS).
     """
-    image, notes = _decoded(data)
+    image, notes = decode(data)
     size = _size(image, long_side_px, min_side_px, small, notes)
     if size != image.size:
         image = resize(image, size)
@@ -106,8 +106,11 @@ def prepare(data: bytes, *, long_side_px: int, min_side_px: int, small: Small = 
 # ----------------------------------------------------------------------------------------------------- decoding
 
 
-def _decoded(data: bytes) -> tuple[Image.Image, list[str]]:
-    """The picture in mode L or RGB, upright, and notes on how it came about."""
+def decode(data: bytes) -> tuple[Image.Image, list[str]]:
+    """The picture in mode L or RGB, upright, at its own size, and notes on how it came about.
+
+    Raises: InputError with image_corrupt, image_bomb, image_too_large, lfs_pointer, dicom_unsupported.
+    """
     if data.startswith(_LFS):
         raise InputError("lfs_pointer", "a Git LFS pointer instead of the image")
     if not data:

@@ -1,0 +1,1 @@
+"""The audit's tools: sets of items made comparable, images registered, planted copies, and the report."""

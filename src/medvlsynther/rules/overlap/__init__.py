@@ -1,0 +1,1 @@
+"""How two sets of questions are compared: views of a text, exact joins, hashes, and the class of a pair. Pure."""
