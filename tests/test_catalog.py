@@ -67,7 +67,8 @@ def test_every_folder_of_choices_is_explained(folder: str) -> None:
 def test_every_recipe_plans(ref: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("corpus")
     (folder / "a.txt").write_text("x")
-    sets = [f"collect.path={folder}"] if "collect" in load_recipe(ref).stages else []
+    stages = load_recipe(ref).stages
+    sets = [f"{name}.path={folder}" for name, settings in stages.items() if "path" in (settings or {})]
     steps = plan(load_recipe(ref, sets=sets))
     assert len(steps) == len(load_recipe(ref).stages)
     assert read_card(ref.partition("@")[0]).description

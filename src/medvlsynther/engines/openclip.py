@@ -1,6 +1,6 @@
 """Zero-shot classification with an OpenCLIP encoder in this process: the kind whose words are nearest to the images.
 
-Serves the task `classify` only. The card's `repo` is the encoder's OpenCLIP name; there is no stand-in for a missing one.
+Serves the task `classify` only. The card's `repo` is the encoder's OpenCLIP name; a missing one has no stand-in.
 """
 
 import asyncio
