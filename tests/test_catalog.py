@@ -69,6 +69,7 @@ def test_every_recipe_plans(ref: str, tmp_path_factory: pytest.TempPathFactory) 
     (folder / "a.txt").write_text("x")
     stages = load_recipe(ref).stages
     sets = [f"{name}.path={folder}" for name, settings in stages.items() if "path" in (settings or {})]
+    sets += ["answer.model=lexical"] if "answer" in stages else []
     steps = plan(load_recipe(ref, sets=sets))
     assert len(steps) == len(load_recipe(ref).stages)
     assert read_card(ref.partition("@")[0]).description
