@@ -11,7 +11,7 @@ from PIL import Image
 
 from medvlsynther import catalog
 from medvlsynther.fingerprint import draw
-from medvlsynther.pipeline.plan import table_name
+from medvlsynther.pipeline.plan import signature, table_name
 from medvlsynther.records import (
     ArticleRef,
     Figure,
@@ -171,7 +171,9 @@ class Material:
         """The rows of a stage run on the tables; what it writes lies under `folder`, its rejects in `rejects`."""
         place = self.root / folder
         place.mkdir()
-        rows: Iterator[Any] = catalog.module("stages", stage).run(self.desk(place), **self.tables(), **settings)
+        tables: dict[str, Table[Any] | None] = dict.fromkeys(signature(stage).tables)
+        tables |= self.tables()
+        rows: Iterator[Any] = catalog.module("stages", stage).run(self.desk(place), **{**tables, **settings})
         return list(rows)
 
     def desk(self, folder: Path) -> "Desk":

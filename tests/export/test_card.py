@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlcroissant
 import orjson
@@ -11,7 +12,8 @@ import yaml
 from medvlsynther.export.card import header
 from medvlsynther.export.census import Census, band
 from medvlsynther.export.funnel import behind
-from medvlsynther.records import Item, Trial
+from medvlsynther.records import Item, Overlap, Trial
+from medvlsynther.rules.probes import Probe
 from medvlsynther.store.layout import DONE
 from medvlsynther.store.table import Table
 from tests.export.material import WRITER, Material, article, item, picture
@@ -82,13 +84,46 @@ def test_the_funnel_tells_every_step_behind_the_tables_once(material: Material, 
     }
     for step_id, (inputs, rejects, usage) in steps.items():
         store.step(step_id).mkdir()
-        told = {"id": step_id, "stage": step_id[:-2], "inputs": inputs, "rows": 9, "rejects": rejects, "usage": usage}
+        told = {"id": step_id, "inputs": inputs, "rows": 9, "rejects": rejects, "usage": usage}
         (store.step(step_id) / DONE).write_bytes(orjson.dumps(told))
     path = store.step("filter-4") / "items.parquet"
     path.write_bytes(material.table(Item, material.items).path.read_bytes())
     funnel = behind(store, [Table(Item, path), None])
     assert [step["id"] for step in funnel.steps] == ["collect-1", "generate-2", "verify-3", "filter-4"]
     assert funnel.usage["writer-9b"]["prompt_tokens"] == 70
+
+
+def test_probes_and_overlaps_stand_on_the_card_where_they_were_looked_for(material: Material) -> None:
+    probe = Probe(
+        probe="P3",
+        name="longest option",
+        value=0.31,
+        chance=0.2,
+        low=0.28,
+        high=0.34,
+        items=12,
+        gated=True,
+        failed=True,
+    )
+    kept = material.items[0].item_id
+    same = Overlap(
+        train_set="cases", train_id=kept, test_set="slake", test_id="1", layer="perceptual", measure="phash", score=1.0
+    )
+    gone = same.model_copy(update={"train_id": "no longer here"})
+    tables: dict[str, Any] = {
+        "probes": material.table(Probe, [probe.model_copy(update={"at": "final"})]),
+        "overlaps": material.table(Overlap, [same, same.model_copy(update={"test_id": "2"}), gone]),
+    }
+    material.run("export.hf", **tables)
+    assert "| final | P3 | longest option | 31.0 % | 28.0 % to 34.0 % | 20.0 % | yes |" in card(material)
+    assert "| slake | perceptual: phash | 1 | 2 |" in card(material)
+
+
+def test_an_audit_that_found_nothing_is_told_apart_from_none(material: Material) -> None:
+    material.run("export.hf", overlaps=material.table(Overlap, []))
+    assert "The audit compared and found nothing" in card(material)
+    material.run("export.hf", "none")
+    assert "Overlap with other sets" not in (material.root / "none/dataset/README.md").read_text()
 
 
 def test_a_pipe_in_a_name_does_not_break_a_table(material: Material) -> None:

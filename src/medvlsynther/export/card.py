@@ -8,7 +8,8 @@ import jinja2
 import yaml
 
 from medvlsynther.catalog import ASSETS
-from medvlsynther.export.census import Census
+from medvlsynther.export.audits import NONE, Audits
+from medvlsynther.export.census import Census, Credit
 from medvlsynther.export.funnel import Funnel
 from medvlsynther.export.prose import limits, provenance
 
@@ -69,7 +70,7 @@ def _writer_tags(census: Census) -> set[str]:
     }
 
 
-def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str, Any]]) -> str:
+def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str, Any]], audits: Audits = NONE) -> str:
     """The whole card."""
     top = yaml.safe_dump(header(order.name, census, configs), sort_keys=False, allow_unicode=True)
     body = _ENVIRONMENT.get_template("card.md.jinja").render(
@@ -78,14 +79,16 @@ def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str,
         how=order.how,
         rows=census.rows,
         images=census.images,
-        articles=len(census.credits),
+        articles=census.articles,
         provenance=provenance(census),
         parts=sorted(census.parts.items()),
         breakdowns=[(title, _common(values)) for title, values in census.breakdowns.items()],
         trials=sorted(census.trials.items()),
         scores=sorted(census.scores.items(), reverse=True),
         criteria=list(census.criteria.items()),
-        steps=funnel.steps,
+        steps=[(step["id"].rpartition("-")[0], step["rows"], step["rejects"]) for step in funnel.steps],
+        probes=audits.probes,
+        shared=audits.shared,
         rejects=census.rejects,
         licences=_licences(census),
         cards=sorted({**funnel.cards, **census.cards}.items()),
@@ -106,11 +109,13 @@ def _common(values: Mapping[str, int]) -> list[tuple[str, int]]:
 
 def _licences(census: Census) -> list[tuple[str, int, int, int]]:
     """Licence, articles, figures and rows, by licence."""
-    counts: dict[str, tuple[int, int, int]] = {}
+    under: dict[str, list[Credit]] = {}
     for credit in census.credits.values():
-        articles, figures, rows = counts.get(credit.article.licence.code, (0, 0, 0))
-        counts[credit.article.licence.code] = (articles + 1, figures + len(credit.figures), rows + credit.rows)
-    return [(licence, *numbers) for licence, numbers in sorted(counts.items())]
+        under.setdefault(credit.article.licence.code, []).append(credit)
+    return [
+        (code, len({c.article.article_id for c in owed}), len(owed), sum(c.rows for c in owed))
+        for code, owed in sorted(under.items())
+    ]
 
 
 def _cell(value: object) -> str:
@@ -119,6 +124,10 @@ def _cell(value: object) -> str:
 
 def _share(count: int, total: int) -> str:
     return f"{100 * count / total:.1f} %" if total else ""
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
 
 
 def _reasons(rejects: Mapping[str, int]) -> str:
@@ -133,4 +142,4 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.filters.update(cell=_cell, share=_share, reasons=_reasons)
+_ENVIRONMENT.filters.update(cell=_cell, share=_share, percent=_percent, reasons=_reasons)

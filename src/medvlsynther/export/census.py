@@ -1,10 +1,10 @@
-"""What a data set holds, counted while its rows pass by: memory grows with the number of articles, not of rows."""
+"""What a data set holds, counted while its rows pass by: memory grows with the number of figures, and by little."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from medvlsynther.export.rows import TRAIN, Row
-from medvlsynther.records import ArticleRef, Origin
+from medvlsynther.records import ArticleRef, Figure, Origin
 
 BANDS = 10
 """Bars of the score distribution: [0, 0.1), [0.1, 0.2), …, with 1.0 on its own."""
@@ -12,10 +12,9 @@ BANDS = 10
 
 @dataclass
 class Credit:
-    """What one article is owed by a user of the data set."""
+    """What one figure is owed by a user of the data set."""
 
     article: ArticleRef
-    figures: set[str] = field(default_factory=set)
     rows: int = 0
 
 
@@ -40,7 +39,7 @@ class Census:
     writers: Counter[str] = field(default_factory=Counter)
     """Rows by name of the model that wrote them."""
     credits: dict[str, Credit] = field(default_factory=dict)
-    """Article id to what it is owed."""
+    """Figure id to what it is owed."""
     images: int = 0
     """Images in all rows."""
     image_bytes: int = 0
@@ -53,6 +52,11 @@ class Census:
         """Rows of all parts."""
         return self.parts.total()
 
+    @property
+    def articles(self) -> int:
+        """Articles that the rows rest on."""
+        return len({credit.article.article_id for credit in self.credits.values()})
+
     def add(self, row: Row, part: str) -> None:
         """Count one row of a part."""
         self.parts[part] += 1
@@ -62,7 +66,7 @@ class Census:
         self.writers[row.item.origin.model] += 1
         self._break_down(row)
         self._note(row.item.origin)
-        self._credit(row)
+        self._credit(row.figure)
         self._judge(row)
         for trial in row.item.trials:
             counts = {"asked": trial.asked, "right": trial.right, "unknown": trial.unknown}
@@ -93,11 +97,8 @@ class Census:
         self.cards[f"models/{origin.model}"] = origin.model_hash
         self.cards[f"prompts/{origin.prompt}"] = origin.prompt_hash
 
-    def _credit(self, row: Row) -> None:
-        article = row.figure.article
-        credit = self.credits.setdefault(article.article_id, Credit(article))
-        credit.figures.add(row.figure.figure_id)
-        credit.rows += 1
+    def _credit(self, figure: Figure) -> None:
+        self.credits.setdefault(figure.figure_id, Credit(figure.article)).rows += 1
 
     def _judge(self, row: Row) -> None:
         verdict = row.verdict

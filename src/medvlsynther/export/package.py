@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from medvlsynther.errors import BadSetting, StepFailed
+from medvlsynther.export.audits import NONE, Audits
 from medvlsynther.export.card import Order, readme
 from medvlsynther.export.census import Census
 from medvlsynther.export.funnel import behind
@@ -24,7 +25,7 @@ FOLDER = "dataset"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """What the Hub takes as the name of a data set."""
 
-ATTRIBUTION = ("article_id", "doi", "licence", "licence_uri", "attribution", "title", "figures")
+ATTRIBUTION = ("figure_id", "article_id", "doi", "licence", "licence_uri", "attribution", "title", "rows")
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -74,6 +75,7 @@ def ship(
     *,
     part: Callable[[Row], str] = lambda row: row.split,
     further: Callable[[Shipment], Mapping[str, bytes]] = lambda _: {},
+    audits: Audits = NONE,
 ) -> Iterator[Question]:
     """Write a data set into `place.folder / "dataset"` and give its questions.
 
@@ -98,7 +100,7 @@ def ship(
         raise StepFailed(f"{census.rows} rows were written and {writer.rows()} can be read back")
     shipment = Shipment(order, place.folder / FOLDER, census, sorted(census.parts))
     funnel = behind(place.store, (tables.figures, tables.items, tables.verdicts, tables.labels))
-    card = readme(order, census, funnel, _configs(shipment.parts, writer))
+    card = readme(order, census, funnel, _configs(shipment.parts, writer), audits)
     files = {"README.md": card.encode(), "ATTRIBUTION.tsv": _attributions(census).encode(), **further(shipment)}
     for name, data in files.items():
         write_aside(shipment.folder / name, data)
@@ -114,14 +116,14 @@ def _configs(parts: list[str], writer: Writer[Any]) -> list[dict[str, Any]]:
 
 
 def _attributions(census: Census) -> str:
-    """One line an article: what a user of its figures has to print."""
+    """One line a figure: what its user has to print."""
     lines = io.StringIO()
     table = csv.writer(lines, delimiter="\t", lineterminator="\n")
     table.writerow(ATTRIBUTION)
-    for article_id, credit in census.credits.items():
+    for figure_id, credit in census.credits.items():
         article, licence = credit.article, credit.article.licence
         owed = (licence.code, licence.uri or "", licence.attribution, article.title)
-        table.writerow([article_id, article.doi or "", *owed, " ".join(sorted(credit.figures))])
+        table.writerow([figure_id, article.article_id, article.doi or "", *owed, credit.rows])
     return lines.getvalue()
 
 

@@ -222,6 +222,6 @@ def test_attributions_name_every_figure_once(material: Material, tmp_path: Path)
     material.run("export.hf")
     with (tmp_path / "step/dataset/ATTRIBUTION.tsv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
+    assert [line["figure_id"] for line in lines] == [figure.figure_id for figure in material.figures]
     assert [line["article_id"] for line in lines] == [figure.article.article_id for figure in material.figures]
-    assert [line["figures"] for line in lines] == [figure.figure_id for figure in material.figures]
-    assert all(line["attribution"] and line["licence"] for line in lines)
+    assert all(line["attribution"] and line["licence"] and line["rows"] == "2" for line in lines)

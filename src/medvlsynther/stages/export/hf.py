@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medvlsynther.context import Context
+from medvlsynther.export.audits import audits
 from medvlsynther.export.croissant import croissant
 from medvlsynther.export.package import FOLDER, Order, Shipment, ship
 from medvlsynther.export.rows import DESCRIBED, Published, Row, Tables, published
 from medvlsynther.export.shards import Shards, image_cells, schema
-from medvlsynther.records import Figure, Item, Label, Question, Verdict
+from medvlsynther.records import Figure, Item, Label, Overlap, Question, Verdict
+from medvlsynther.rules.probes import Probe
 from medvlsynther.store.table import Table
 
 VERSION = 1
@@ -29,6 +31,8 @@ def run(
     figures: Table[Figure],
     verdicts: Table[Verdict] | None,
     labels: Table[Label] | None,
+    probes: Table[Probe] | None,
+    overlaps: Table[Overlap] | None,
     *,
     name: str = "medsynvqa",
     split: float = 0.0,
@@ -54,4 +58,5 @@ def run(
         Shards(ctx.folder / FOLDER, columns),
         cells,
         further=metadata,
+        audits=audits(probes, overlaps, items),
     )

@@ -1,0 +1,42 @@
+"""What audits found, in the shape in which a card tells it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from medvlsynther.records import Item, Overlap
+from medvlsynther.rules.probes import Probe
+
+Shared = list[tuple[tuple[str, str], tuple[int, int]]]
+"""(other set, what is shared) to rows of this set and pairs."""
+
+
+@dataclass(frozen=True)
+class Audits:
+    """What a recipe looked for beside making items."""
+
+    probes: tuple[Probe, ...] = ()
+    """Shortcut probes, stage by stage."""
+    shared: Shared | None = None
+    """Overlaps with other sets; None where nobody compared."""
+
+
+NONE = Audits()
+
+
+def audits(probes: Iterable[Probe] | None, overlaps: Iterable[Overlap] | None, items: Iterable[Item]) -> Audits:
+    """The findings about these items, from the tables that a recipe wrote, where it wrote them."""
+    return Audits(tuple(probes or ()), None if overlaps is None else _shared(overlaps, {i.item_id for i in items}))
+
+
+def _shared(overlaps: Iterable[Overlap], kept: Set[str]) -> Shared:
+    """Pairs by other set and class; by layer and measure where nobody judged the pair."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    rows: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for overlap in overlaps:
+        if overlap.train_id not in kept:
+            continue
+        about = (overlap.test_set, overlap.kind or f"{overlap.layer}: {overlap.measure}")
+        pairs[about] += 1
+        rows[about].add(overlap.train_id)
+    return [(about, (len(rows[about]), pairs[about])) for about in sorted(pairs)]
