@@ -193,6 +193,30 @@ class Benchmark(Card):
     """What a reader of a score has to know."""
 
 
+class PublishedRow(Record):
+    """One model's row of a published table."""
+
+    model: str
+    """As the table names it."""
+    percent: dict[str, float]
+    """Benchmark card to accuracy in percent."""
+    average: float | None = None
+    """The mean over data sets as printed."""
+    protocol: str = ""
+    """How it was asked and graded, where that differs from the other rows."""
+
+
+class PublishedScores(Card):
+    """A published table, to stand beside our own rows."""
+
+    FOLDER: ClassVar[str] = "published"
+
+    protocol: str
+    """How its rows came about, and what a reader has to know before comparing."""
+    rows: tuple[PublishedRow, ...]
+    """Its rows, in its order."""
+
+
 class Rubric(Card):
     """What an item is judged by, who judges it, and how the marks are weighed."""
 

@@ -10,7 +10,7 @@ from medvlsynther.cli._printing import grid, say
 from medvlsynther.errors import UnknownName
 from medvlsynther.pipeline.recipe import FOLDER, read_card
 
-CARDS = ("models", "prompts", "rubrics", "benchmarks", "trainers", "vocab")
+CARDS = ("models", "prompts", "rubrics", "benchmarks", "published", "trainers", "vocab")
 CODE = ("stages", "sources", "engines")
 
 

@@ -29,7 +29,7 @@ def run(
         medvlsynther run medsynvqa@5k --site cluster.yaml
     """
     from medvlsynther.pipeline.runner import run as run_recipe
-    from medvlsynther.pipeline.summary import datasets, funnel
+    from medvlsynther.pipeline.summary import datasets, funnel, reports
     from medvlsynther.progress import Budget
 
     where = site_of(site, store)
@@ -50,3 +50,7 @@ def run(
     )
     for folder in datasets(where, finished):
         say(f"Data set: {folder}", style="bold")
+    for folder, text in reports(where, finished):
+        say()
+        say(text)
+        say(f"Report: {folder}", style="bold")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medvlsynther.engines.base import Usage
+from medvlsynther.evaluation.files import TEXT
 from medvlsynther.pipeline.runner import Finished
 from medvlsynther.pipeline.site import Site
 from medvlsynther.store.layout import Store
@@ -26,6 +27,13 @@ def datasets(site: Site, finished: Iterable[Finished]) -> list[Path]:
     store = Store(Path(site.store))
     found = (store.step(f.step.id) / "dataset" for f in finished if f.step.stage.startswith("export."))
     return [folder for folder in found if folder.is_dir()]
+
+
+def reports(site: Site, finished: Iterable[Finished]) -> list[tuple[Path, str]]:
+    """The folders of steps that wrote a report to read, with its text."""
+    store = Store(Path(site.store))
+    files = (store.step(f.step.id) / TEXT for f in finished)
+    return [(file.parent, file.read_text(encoding="utf-8").rstrip()) for file in files if file.is_file()]
 
 
 def spent(site: Site, manifest: Mapping[str, Any]) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from medvlsynther.errors import BadSetting
 from medvlsynther.fingerprint import draw
-from medvlsynther.records import LETTERS, Item
+from medvlsynther.records import LETTERS, Item, Question
 from medvlsynther.rules.lint import names_place
 
 _SAID = re.compile(
@@ -23,7 +23,7 @@ _SAID = re.compile(
 _LONE = re.compile(r"(?<![\w'’-])(?:[B-HJ]|A(?!\s+[a-z]))(?![\w'’-])")
 
 
-def mentions_letters(item: Item) -> bool:
+def mentions_letters(item: Item | Question) -> bool:
     """Whether an item stops being true, or clear, when its options move.
 
     Stem or options name a letter or a place ("both A and B", "all of the above"), or an option is a letter itself.

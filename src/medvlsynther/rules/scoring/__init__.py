@@ -1,0 +1,1 @@
+"""From answers to scores: marking an answer, gathering what models did with questions, and all numbers of a report."""
