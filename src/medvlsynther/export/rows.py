@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
+import pyarrow.parquet as pq
 
-from medvlsynther.errors import BadSetting, InputError
+from medvlsynther.errors import BadSetting, InputError, MissingInput
 from medvlsynther.export.guards import check_image, check_item
 from medvlsynther.fingerprint import draw, text_hash
 from medvlsynther.records import Figure, Item, Label, LintNote, Mark, Question, Record, Trial, Verdict
-from medvlsynther.store.table import Table, along, matching
+from medvlsynther.store.table import Table, along
 
 TRAIN, VALIDATION = "train", "validation"
 
 Reader = Callable[[str], bytes]
 """Gives the stored bytes of an image by its SHA-256."""
 
+R = TypeVar("R", Verdict, Label)
 T = TypeVar("T")
 
 Refuse = Callable[[str, str, str], None]
@@ -80,9 +82,8 @@ def served(
         raise BadSetting(f"split is {split}", mend="Give the share of validation, from 0 to below 1")
     index = 0
     drawn = along(tables.items, tables.figures, "figure_id")
-    judged = matching(tables.items, tables.verdicts, "item_id")
-    labelled = matching(tables.items, tables.labels, "item_id")
-    for (item, figure), (_, verdict), (_, label) in zip(drawn, judged, labelled, strict=True):
+    judged, labelled = _about(tables.items, tables.verdicts), _about(tables.items, tables.labels)
+    for (item, figure), verdict, label in zip(drawn, judged, labelled, strict=True):
         try:
             check_item(item, figure)
             images = tuple(_image_bytes(figure, read))
@@ -93,6 +94,25 @@ def served(
             continue
         yield row, made
         index += 1
+
+
+def _about(items: Table[Item], told: Table[R] | None) -> Iterator[R | None]:
+    """For each item what a table tells about it, None where it is silent: an imported item may not have been judged.
+
+    Both are in the same relative order; only the ids of `told` are held in memory.
+
+    Raises: MissingInput where they are not.
+    """
+    known = set() if told is None else set(pq.read_table(told.path, columns=["item_id"])["item_id"].to_pylist())
+    rest = iter(told or ())
+    for item in items:
+        if item.item_id not in known:
+            yield None
+            continue
+        partner = next((row for row in rest if row.item_id == item.item_id), None)
+        if partner is None:
+            raise MissingInput(f"{item.item_id!r} stands at another place", mend="Tables must keep their order")
+        yield partner
 
 
 def _image_bytes(figure: Figure, read: Reader) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from medvlsynther.errors import BadSetting
+from medvlsynther.errors import BadSetting, MissingInput
 from medvlsynther.export import shards
 from medvlsynther.records import Question
 from tests.export.material import Material, encoded, item, picture
@@ -148,6 +148,27 @@ def test_rows_without_verdicts_and_labels_are_served(material: Material, tmp_pat
     material.run("export.hf")
     row = load(tmp_path / "step", tmp_path / "cache")[0]
     assert (row["passed"], row["score"], row["marks"], row["modality"]) == (None, None, [], None)
+
+
+def test_an_item_that_nobody_judged_is_served_without_a_verdict(material: Material, tmp_path: Path) -> None:
+    material.fill()
+    assert material.verdicts
+    assert material.labels
+    del material.verdicts[3], material.labels[0]
+    unknown = material.verdicts[0].model_copy(update={"item_id": "dropped on the way"})
+    material.verdicts.insert(5, unknown)
+    material.run("export.hf")
+    rows = load(tmp_path / "step", tmp_path / "cache")
+    assert [row["score"] is None for row in rows] == [index == 3 for index in range(12)]
+    assert [row["modality"] is None for row in rows] == [index == 0 for index in range(12)]
+
+
+def test_tables_out_of_order_are_named_and_not_mixed_up(material: Material) -> None:
+    material.fill(3)
+    assert material.verdicts
+    material.verdicts.reverse()
+    with pytest.raises(MissingInput, match="another place"):
+        material.run("export.hf")
 
 
 def test_an_empty_data_set_still_loads(material: Material, tmp_path: Path) -> None:
