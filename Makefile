@@ -48,6 +48,10 @@ constraints:
 bench-engines: install-test
 	$(BIN)/python benchmarks/engines.py --peer
 
+# What the checks between a reply and an accepted item cost, on one core, and what lint finds of planted defects.
+bench-quality: install-test
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/quality.py
+
 bench-sources: install-test
 	$(BIN)/python benchmarks/sources.py
 	$(BIN)/python benchmarks/biomedica.py

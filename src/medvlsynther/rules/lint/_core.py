@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from medvlsynther.records import LETTERS, Figure, Item
 from medvlsynther.rules.lint._numbers import Quantity, quantities
 from medvlsynther.rules.lint._terms import Lexicons, concepts
-from medvlsynther.rules.lint._text import Text
+from medvlsynther.rules.lint._text import Text, text_of
 
 Severity = Literal["error", "warn", "info", "quarantine"]
 
@@ -72,7 +72,7 @@ class View:
     def __init__(self, item: Item, figure: Figure, lexicons: Lexicons) -> None:
         self.item, self.figure, self.lexicons = item, figure, lexicons
         self.stem = Text(item.question[:LONGEST_STEM])
-        self.options = tuple(Text(option[:LONGEST_OPTION]) for option in item.options[: len(LETTERS)])
+        self.options = tuple(text_of(option[:LONGEST_OPTION]) for option in item.options[: len(LETTERS)])
 
     @cached_property
     def place(self) -> int | None:

@@ -4,7 +4,7 @@ Vocabularies, where given, add theirs. The families of modalities are coarse on 
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from medvlsynther.records import Term
 from medvlsynther.rules.lint._text import level
@@ -137,6 +137,7 @@ def synonyms() -> Lexicon:
     return Lexicon(groups + short)
 
 
+@lru_cache(maxsize=1 << 10)
 def families(text: str) -> frozenset[str]:
     """The families of modalities that a text names."""
     return frozenset(hit.term.name.removeprefix("modality ") for hit in modalities().find(text))
@@ -161,8 +162,19 @@ def naming(lexicons: Lexicons) -> tuple[tuple[str, Lexicon], ...]:
 
 def concepts(text: str, lexicons: Lexicons) -> frozenset[str]:
     """What the whole text is a name of, by the built-in names and the vocabulary of findings."""
-    found = ((name, lexicon.whole(text)) for name, lexicon in naming(lexicons))
+    found = ((name, _whole(lexicon, text)) for name, lexicon in naming(lexicons))
     return frozenset(f"{name}:{term.name}" for name, term in found if term)
+
+
+@lru_cache(maxsize=1 << 14)
+def _whole(lexicon: Lexicon, text: str) -> Term | None:
+    return lexicon.whole(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def has_term(lexicon: Lexicon, text: str) -> bool:
+    """True where the text names an entry."""
+    return bool(lexicon.find(text))
 
 
 def is_short_for(short: str, long: str) -> bool:

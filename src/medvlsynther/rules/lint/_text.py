@@ -90,6 +90,11 @@ class Text:
         return tuple(self.norm.split())
 
     @cached_property
+    def bag(self) -> tuple[str, ...]:
+        """Levelled words in alphabetical order."""
+        return tuple(sorted(self.tokens))
+
+    @cached_property
     def token_set(self) -> frozenset[str]:
         """Levelled words as a set."""
         return frozenset(self.tokens)
@@ -125,6 +130,12 @@ class Text:
             start = stop.end()
         found.append(self.raw[start:].strip())
         return tuple(sentence for sentence in found if sentence)
+
+
+@lru_cache(maxsize=1 << 13)
+def text_of(raw: str) -> Text:
+    """The text, kept for other items that have it too: options recur."""
+    return Text(raw)
 
 
 def longest_run(words: tuple[str, ...], within: str, *, most: int) -> int:

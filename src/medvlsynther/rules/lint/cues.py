@@ -10,7 +10,7 @@ from math import sqrt
 from statistics import fmean, pstdev
 
 from medvlsynther.rules.lint._core import Hit, Severity, View, rule
-from medvlsynther.rules.lint._terms import families
+from medvlsynther.rules.lint._terms import families, has_term
 from medvlsynther.rules.lint._text import Text, jaccard, listed, words_of
 
 _RATIO = 0.75
@@ -209,7 +209,7 @@ _SUFFIXES = {
 def _classes(view: View, place: int) -> frozenset[str]:
     """What kind of thing an option is, by vocabulary, kind of image or ending of its last word."""
     option = view.options[place]
-    found = {name for name, lexicon in view.lexicons.items() if lexicon.find(option.raw)}
+    found = {name for name, lexicon in view.lexicons.items() if has_term(lexicon, option.raw)}
     if families(option.raw):
         found.add("modality")
     last = option.tokens[-1] if option.tokens else ""
@@ -231,8 +231,6 @@ def type_heterogeneity(view: View) -> Iterator[Hit]:
     """
     own = _classes(view, view.place or 0)
     for place, option in enumerate(view.options):
-        if not own or place == view.place or _cosine(option.norm, view.key.norm) >= _LEAST_COSINE:
-            continue
         other = _classes(view, place)
-        if other and not other & own:
+        if own and other and not other & own and _cosine(option.norm, view.key.norm) < _LEAST_COSINE:
             yield Hit(f"{option.raw[:40]!r} ({listed(other)}) beside {view.key.raw[:40]!r} ({listed(own)})")

@@ -100,7 +100,7 @@ def caption_copy_of_key(view: View) -> Iterator[Hit]:
     """
     caption = view.sources.caption.run
     words = view.key.tokens
-    if longest_run(words, caption, most=_COPY_WORDS) >= _COPY_WORDS:
+    if len(words) >= _COPY_WORDS and longest_run(words, caption, most=_COPY_WORDS) >= _COPY_WORDS:
         yield Hit("five words or more in a row")
     elif (
         words

@@ -13,18 +13,25 @@ _MONTH = (
 _YEAR = r"(?:19|20)\d\d"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _MONTH_NUMBER = r"(?:0?[1-9]|1[0-2])"
-_HINTS: dict[str, re.Pattern[str]] = {
+_WORDS: dict[str, tuple[str, ...]] = {
+    "record number": (
+        *("mrn", "medical rec", "hospital n", "hospital i", "patient i", "patient n", "case id", "case rec", "nhs"),
+        *("ssn", "uhid", "ip no"),
+    ),
+    "phone": ("phone", "tel", "mobile", "fax"),
+    "e-mail": ("@",),
+    "name": ("mr", "ms", "miss", "dr", "prof"),
+    "named patient": ("name", "dob", "birth"),
+}
+_SHAPES: dict[str, re.Pattern[str]] = {
     "date": re.compile(
         r"[0-9](?:[-/.][0-9]{1,2}[-/.][0-9]|(?:st|nd|rd|th)?(?:\s+(?:of\s+)?[A-Za-z]{3,9}\.?)?,?\s+(?:19|20)[0-9]{2})"
     ),
-    "record number": re.compile(r"[0-9](?:[0-9]{3}|[0-9]?-[0-9]{2})"),
+    "record number": re.compile(r"[0-9]-[0-9]{2}-[0-9]"),
     "digits": re.compile(r"[0-9](?=[0-9]{6})"),
-    "phone": re.compile(r"[0-9](?:[0-9]{6}|[-. )]{0,2}[0-9]{0,4}[-. )]{1,2}[0-9]{3})"),
-    "e-mail": re.compile(r"@"),
-    "name": re.compile(r"Mr|Ms|Mi|Dr|Pr"),
-    "named patient": re.compile(r"ame|DOB|birth"),
+    "phone": re.compile(r"[0-9](?:[-. )]{1,2}[0-9]{3}[-. ]|[-. ]?[0-9]{2}[-. ][0-9]{2})"),
 }
-"""What a text must hold before it is worth the longer search; each begins with the rare sign, for speed."""
+"""What a text must hold, in lower case or in shape, before it is worth the longer search of `_IDENTIFIERS`."""
 
 _IDENTIFIERS: dict[str, re.Pattern[str]] = {
     "date": re.compile(
@@ -36,7 +43,7 @@ _IDENTIFIERS: dict[str, re.Pattern[str]] = {
     ),
     "record number": re.compile(
         r"\b(?:MRN|medical record(?: (?:number|no\.?))?|hospital (?:number|no\.?|id)|patient (?:id|number|no\.?)"
-        r"|case (?:id|record)|accession (?:number|no\.?)|NHS (?:number|no\.?)|SSN|UHID|IP no\.?)"
+        r"|case (?:id|record)|NHS (?:number|no\.?)|SSN|UHID|IP no\.?)"
         r"\s*[:#=]?\s*[A-Z]{0,4}[-/]?\d[\d-]{3,}"
         r"|\b\d{3}-\d{2}-\d{4}\b",
         re.IGNORECASE,
@@ -50,7 +57,8 @@ _IDENTIFIERS: dict[str, re.Pattern[str]] = {
     ),
     "e-mail": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),
     "name": re.compile(
-        r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?\s+(?:[A-Z]\.\s*){0,3}[A-Z][a-zà-ÿ]+(?:[-'’][A-Z][a-z]+)?\b|\b(?:Mr|Mrs|Ms|Dr)\.?\s+[A-Z]\.(?:\s*[A-Z]\.)+"
+        r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?\s+(?:[A-Z]\.\s*){0,3}[A-Z][a-zà-ÿ]+(?:[-'’][A-Z][a-z]+)?\b"
+        r"|\b(?:Mr|Mrs|Ms|Dr)\.?\s+[A-Z]\.(?:\s*[A-Z]\.)+"
     ),
     "named patient": re.compile(
         r"\b(?:[Pp]atient(?:'s)? name|[Nn]ame of (?:the )?patient|[Nn]amed|DOB|[Dd]ate of birth)"
@@ -66,14 +74,21 @@ _HARMLESS = re.compile(
 
 
 @lru_cache(maxsize=32)
-def _kinds(text: str) -> tuple[str, ...]:
-    """Kinds of identifier in a text, kept for the other items about one figure."""
+def _promising(text: str) -> tuple[str, ...]:
+    """Kinds of identifier that a text may hold; kept for the other items about one figure."""
+    lower = text.lower()
     return tuple(
         kind
-        for kind, pattern in _IDENTIFIERS.items()
-        if _HINTS[kind].search(text)
-        and any(not _HARMLESS.search(text, max(0, hit.start() - 60), hit.start()) for hit in pattern.finditer(text))
+        for kind in _IDENTIFIERS
+        if any(word in lower for word in _WORDS.get(kind, ())) or (kind in _SHAPES and _SHAPES[kind].search(text))
     )
+
+
+@lru_cache(maxsize=32)
+def _holds(kind: str, text: str) -> bool:
+    """Whether a text holds such an identifier that is not of literature, data banks or image credits."""
+    found = _IDENTIFIERS[kind].finditer(text)
+    return any(not _HARMLESS.search(text, max(0, hit.start() - 60), hit.start()) for hit in found)
 
 
 @rule("PHI1", "quarantine", always=True)
@@ -84,14 +99,17 @@ def identifiers(view: View) -> Iterator[Hit]:
     Dates of access or publication, identifiers of literature and data banks, and image credits are left alone. The
     note names the kind and the place, never the identifier itself.
     """
-    item, sources = view.item, view.sources
-    texts = {
-        "stem": item.question,
-        "options": "\n".join(item.options),
-        "caption": sources.caption.raw,
-        "mentions": sources.context.raw,
-    }
-    for place, text in texts.items():
-        kinds = _kinds(text[:LONGEST_SOURCE])
+    question, options = view.item.question, "\n".join(view.item.options)
+    caption, mentions = view.sources.caption.raw, view.sources.context.raw
+    own = _promising(f"{question[:LONGEST_SOURCE]}\n{options[:LONGEST_SOURCE]}")
+    given = _promising(view.sources.raw)
+    texts = (
+        ("stem", question, own),
+        ("options", options, own),
+        ("caption", caption, given),
+        ("mentions", mentions, given),
+    )
+    for place, text, promising in texts:
+        kinds = [kind for kind in promising if _holds(kind, text[:LONGEST_SOURCE])]
         if kinds:
             yield Hit(f"{place}: {', '.join(kinds)}")

@@ -7,7 +7,7 @@ from itertools import combinations
 from rapidfuzz.distance import Levenshtein
 
 from medvlsynther.records import LETTERS
-from medvlsynther.rules.lint._core import LONGEST_OPTION, LONGEST_STEM, Hit, View, rule
+from medvlsynther.rules.lint._core import LONGEST_OPTION, LONGEST_STEM, Hit, Severity, View, rule
 from medvlsynther.rules.lint._terms import is_short_for
 from medvlsynther.rules.lint._text import Text, opposed
 
@@ -51,15 +51,16 @@ def _near(one: Text, other: Text) -> bool:
 
 def _likeness(one: Text, other: Text) -> Hit | None:
     """How two options are alike, if they are; signs are compared last, because few pairs come that far."""
-    pair = f"{one.raw[:60]!r} and {other.raw[:60]!r}"
-    hit = None
+    severity: Severity = "error"
     if one.shown == other.shown:
-        hit = Hit(f"equal: {pair}")
-    elif one.norm and sorted(one.tokens) == sorted(other.tokens):
-        hit = Hit(f"same words: {pair}", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error")
+        how = "equal"
+    elif one.norm and one.bag == other.bag:
+        how, severity = "same words", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error"
     elif (one.norm and one.stems == other.stems) or (_near(one, other) and not opposed(one, other)):
-        hit = Hit(f"near: {pair}", "warn")
-    return None if hit and _signs(one) != _signs(other) else hit
+        how, severity = "near", "warn"
+    else:
+        return None
+    return None if _signs(one) != _signs(other) else Hit(f"{how}: {one.raw[:60]!r} and {other.raw[:60]!r}", severity)
 
 
 def _synonyms(view: View, one: int, other: int) -> Iterator[Hit]:
