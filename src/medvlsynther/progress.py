@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from medvlsynther.errors import BudgetSpent
 
 LOG = logging.getLogger("medvlsynther")
+STEADY = LOG.getChild("progress")
+"""The line a minute; the command shows it where there is no terminal, and each step's log has it."""
 QUIET_S = 60.0
 """Seconds between two log lines without a terminal."""
 
@@ -95,7 +97,7 @@ class Meter:
             self._bars.update(self._task, completed=self.seen, extra=self._extra(now))
         elif now - self._told >= QUIET_S:
             self._told = now
-            LOG.info("%s: %s", self.title, self.line())
+            STEADY.info("%s: %s", self.title, self.line())
 
     @property
     def seen(self) -> int:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a step failed, 2 the user can mend it.
 """
 
+import logging
 import sys
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from medvlsynther import __version__, catalog
 from medvlsynther.cli._printing import complain
 from medvlsynther.errors import MedvlsyntherError
+from medvlsynther.progress import STEADY
 
 app = typer.Typer(
     name="medvlsynther",
@@ -41,6 +43,8 @@ for _verb in catalog.modules("cli"):
 
 def main() -> None:
     """Entry point: errors become one line and an exit code, never a traceback."""
+    if not sys.stderr.isatty():
+        STEADY.addHandler(logging.StreamHandler())
     try:
         app()
     except MedvlsyntherError as error:
