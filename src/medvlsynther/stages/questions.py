@@ -11,13 +11,13 @@ from pydantic import ConfigDict, model_validator
 from medvlsynther.cards import Benchmark
 from medvlsynther.context import Context
 from medvlsynther.errors import InputError, MissingInput
+from medvlsynther.evaluation.pictures import LONG_SIDE_PX, stored
 from medvlsynther.questions.images import Images
 from medvlsynther.questions.reading import Source, local, read_questions
-from medvlsynther.records import ImageRef, Question, Record, Reject
+from medvlsynther.records import Question, Record, Reject
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store
-from medvlsynther.store.pixels import prepare
 
 VERSION = 1
 RECORD_WISE = False
@@ -26,9 +26,6 @@ SIX = tuple(
     Benchmark.load(name) for name in ("pmc_vqa", "mmmu_medical", "medxpertqa_mm", "pathvqa", "slake", "vqa_rad")
 )
 """The sets of the published tables, in their order."""
-
-LEAST_SIDE_PX = 28
-"""Below it, vision models with patches of 14 px, merged two by two, have nothing to look at."""
 
 LEFT_OUT = frozenset({"no_options", "gold_held_back", "duplicate_id", "file_unreadable"})
 """Faults of rows that are no question of the evaluated set; all other faults make a question that counts as wrong."""
@@ -56,8 +53,8 @@ class Policy(Record):
 
     long_side_px: int
     """Longest side after resizing; images are never enlarged by this bound."""
-    small: Literal["upscale", "drop"]
-    """What becomes of a question with an image below `LEAST_SIDE_PX`."""
+    small: Literal["upscale", "reject"]
+    """What becomes of an image below `LEAST_SIDE_PX`."""
 
 
 def run(
@@ -66,19 +63,18 @@ def run(
     path: Folder,
     benchmarks: tuple[Benchmark, ...] = SIX,
     small: Literal["upscale", "drop"] = "upscale",
-    long_side_px: int = 3584,
+    long_side_px: int = LONG_SIDE_PX,
 ) -> Iterator[Question]:
     """The questions of each benchmark in order; one that cannot be asked comes with a `fault` and counts as wrong.
 
     `path` holds the joint evaluation set, or the authors' own files, each set in a folder named as its card where there
     are several. An image with a side below 28 px is enlarged and says so ("upscaled"); the published protocol drops its
     question instead (`small: drop`), which then is rejected as image_too_small and missing from the denominator.
-    Images are bounded to what Qwen2.5-VL takes at most, 16,384 patches of 28 px.
 
     Rejects: no_options, gold_held_back, duplicate_id, file_unreadable, image_too_small (where dropped).
     Raises: MissingInput where a benchmark has no question there.
     """
-    policy = Policy(long_side_px=long_side_px, small=small)
+    policy = Policy(long_side_px=long_side_px, small="reject" if small == "drop" else small)
     for benchmark in benchmarks:
         corpus = _corpus_of(path.corpus, benchmark)
         ctx.store.remember_corpus(corpus.digest, corpus.path)
@@ -132,27 +128,12 @@ def _made_ready(root: Path, folder: Path, policy: Policy, shard: list[Question |
 
 def _with_images(question: Question, images: Images, store: ImageStore, policy: Policy) -> Question | Reject:
     try:
-        made = tuple(_one(image, images, store, policy) for image in question.images)
+        made = tuple(
+            stored(image, images.read(image.member), store, long_side_px=policy.long_side_px, small=policy.small)
+            for image in question.images
+        )
     except InputError as error:
-        if error.reason == "image_too_small" and policy.small == "drop":
+        if error.reason == "image_too_small" and policy.small == "reject":
             return Reject(id=question.question_id, reason=error.reason, detail=error.detail)
         return question.model_copy(update={"fault": error.reason})
     return question.model_copy(update={"images": made})
-
-
-def _one(image: ImageRef, images: Images, store: ImageStore, policy: Policy) -> ImageRef:
-    made = prepare(
-        images.read(image.member),
-        long_side_px=policy.long_side_px,
-        min_side_px=LEAST_SIDE_PX,
-        small="upscale" if policy.small == "upscale" else "reject",
-    )
-    return image.model_copy(
-        update={
-            "sha256": store.put(made.data),
-            "source_sha256": made.source_sha256,
-            "width_px": made.width_px,
-            "height_px": made.height_px,
-            "notes": made.notes,
-        }
-    )
