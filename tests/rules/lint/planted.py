@@ -141,6 +141,17 @@ def _second_finding(draft: Draft, n: int) -> tuple[Item, Figure]:
     return draft.item(), make_figure(caption, draft.case.mention)
 
 
+def _wrong_side(draft: Draft, n: int) -> tuple[Item, Figure]:
+    side, other = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"))[n % 3]
+    caption = f"{draft.case.caption} The {other} part is affected."
+    mention = draft.case.mention
+    for text in (side, side.capitalize()):
+        caption, mention = caption.replace(text, other), mention.replace(text, other)
+    return replace(draft, stem=f"In the {side} part of this image: {_lower(draft.stem)}").item(), make_figure(
+        caption, mention
+    )
+
+
 def _other_key(draft: Draft, n: int) -> tuple[Item, Figure]:
     caption = f"The image shows {_lower(draft.others[0])}."
     return replace(draft, place=1).item(), make_figure(caption)
@@ -297,7 +308,12 @@ FLAWS: tuple[tuple[str, str, Flaw], ...] = (
     (
         "panel on one image",
         "GRD1",
-        _stem(lambda d, n: f"In {_pick(n, 'panel B', 'image (a)', 'Figure 2C', 'the left panel')}, {_lower(d.stem)}"),
+        _stem(
+            lambda d, n: (
+                f"In {_pick(n, 'panel B', 'image (a)', 'Figure 2C', 'the left panel', 'both images', 'part D')}, "
+                + _lower(d.stem)
+            )
+        ),
     ),
     ("mark that is not there", "GRD2", _stem(_no_marks)),
     (
@@ -344,6 +360,7 @@ FLAWS: tuple[tuple[str, str, Flaw], ...] = (
     ),
     ("two right options: both in the caption", "GRD7", _second_finding),
     ("another option in the caption", "GRD8", _other_key),
+    ("wrong side", "GRD9", _wrong_side),
     (
         "identifier",
         "PHI1",

@@ -5,7 +5,7 @@ nbme       NBM1-10    flaws of item writing; TXT1 readability
 cues       CUE1-7     what lets a testwise reader guess
 leakage    LEAK1-4    the answer in the stem, words about the source, copies of the caption
 grounding  GRD1-5     what the sources do not have: panels, marks, numbers; GRD4, the patient, in demographics
-support    GRD6-8     what the sources say instead: another modality, a second right option, another key
+support    GRD6-9     what the sources say instead: another modality, a second right option, another key or side
 privacy    PHI1       identifiers
 images     IMG1, LIC1 what the figure's record says
 

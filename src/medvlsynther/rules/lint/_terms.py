@@ -30,8 +30,8 @@ _MODALITIES = {
     "endoscopy": "endoscopy|endoscopic|endoscope|colonoscopy|colonoscopic|gastroscopy|bronchoscopy|bronchoscopic"
     "|laparoscopy|laparoscopic|cystoscopy|arthroscopy|hysteroscopy|laryngoscopy|duodenoscopy|EGD",
     "microscopy": "microscopy|microscopic|light microscopy|micrograph|photomicrograph|microphotograph|histology"
-    "|histologic|histological|histopathology|histopathologic|histopathological|H&E|hematoxylin|immunohistochemistry"
-    "|immunohistochemical|immunofluorescence|cytology|electron micrograph|Gram stain|blood smear",
+    "|histologic|histological|histopathology|histopathologic|histopathological|hematoxylin|HE stain|HE staining"
+    "|immunohistochemistry|immunohistochemical|immunofluorescence|cytology|electron micrograph|Gram stain|blood smear",
     "oct": "OCT|optical coherence tomography|SD-OCT",
     "fundus": "fundus photograph|fundus photography|color fundus|fundus|funduscopy|ophthalmoscopy|retinal photograph"
     "|fluorescein angiography|fluorescein angiogram|fundus autofluorescence",
@@ -140,7 +140,8 @@ def synonyms() -> Lexicon:
 @lru_cache(maxsize=1 << 10)
 def families(text: str) -> frozenset[str]:
     """The families of modalities that a text names."""
-    return frozenset(hit.term.name.removeprefix("modality ") for hit in modalities().find(text))
+    plain = text.replace("H&E", "hematoxylin")
+    return frozenset(hit.term.name.removeprefix("modality ") for hit in modalities().find(plain))
 
 
 def compatible(named: frozenset[str], said: frozenset[str]) -> bool:

@@ -59,7 +59,7 @@ STOP = frozenset(
         "each evident feature features figure finding findings following from given have having highlighted "
         "identified illustrate illustrated illustrates image images indicate indicated indicates into imaging like "
         "likely main more most mostly noted observed only other over patient patients picture present presence "
-        "presented represent represented represents reveal revealed reveals same seen should show showed showing "
+        "presented represent represented represents reveal revealed reveals same seen should sided show showed showing "
         "shown shows some such suggest suggested suggests than that their them then there these they this those "
         "through type under upon used using very visible visualized were what when where which while whose will with "
         "within without would your"

@@ -26,6 +26,10 @@ def _ages(text: str, *patterns: re.Pattern[str]) -> set[int]:
     return {int(next(filter(None, found.groups()))) for pattern in patterns for found in pattern.finditer(text)}
 
 
+_DECADE_WORD = re.compile(
+    r"\bin (?:his|her|their|the) (?:\w+[- ])?(twent|thirt|fort|fift|sixt|sevent|eight|ninet)ies\b"
+)
+_DECADES = ("", "", "twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet")
 _WORD_AGES = re.compile(
     r"\b(?:(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
     r"(?:[- ](one|two|three|four|five|six|seven|eight|nine))?"
@@ -80,7 +84,9 @@ _INFANT, _CHILD = (
     r"infants?|newborns?|neonat\w+|bab(?:y|ies)",
     r"child(?:ren)?|pa?ediatric|toddlers?|boys?|girls?|adolescents?|teen\w*",
 )
-_OLD = re.compile(r"\b(?:elderly|geriatric|(?:aged|old) (?:man|woman|patient)|senior)\b", re.IGNORECASE)
+_OLD = re.compile(r"\b(?:elderly|geriatric|an (?:aged|old) (?:man|woman|patient)|senior)\b", re.IGNORECASE)
+_MIDDLE = re.compile(r"\bmiddle[- ]aged\b", re.IGNORECASE)
+_YOUNG = re.compile(r"\byoung (?:man|woman|adult|patient|male|female)\b", re.IGNORECASE)
 _AGE_GROUPS = (
     _AgeGroup(
         re.compile(rf"\b(?:{_INFANT})\b", re.IGNORECASE), re.compile(rf"\b(?:{_INFANT})\b", re.IGNORECASE), range(3)
@@ -91,6 +97,8 @@ _AGE_GROUPS = (
         range(19),
     ),
     _AgeGroup(_OLD, _OLD, range(60, 131)),
+    _AgeGroup(_MIDDLE, _MIDDLE, range(35, 66)),
+    _AgeGroup(_YOUNG, _YOUNG, range(12, 46)),
 )
 _HISTORY = re.compile(
     r"\b(?:history of|known case of|presented with|presents with|presenting with|complain(?:s|ed|ing) of|complaints? of"
@@ -115,6 +123,12 @@ _HABITS = {
 }
 
 
+def _spans(text: str) -> set[int]:
+    """Decades of age, by their first year: "in her 60s", "in his late sixties"."""
+    words = (10 * _DECADES.index(found[1]) for found in _DECADE_WORD.finditer(text.lower()))
+    return _ages(text, _DECADE) | set(words)
+
+
 def _known_ages(said: str) -> set[int]:
     return _ages(said, AGE, _AGE_IN_SOURCE, _AGE_AT_SEX) | _word_ages(said)
 
@@ -122,12 +136,12 @@ def _known_ages(said: str) -> set[int]:
 def _lone_ages(stem: str, said: str) -> Iterator[Hit]:
     """Ages in figures or words, and decades, that the source lacks; the source is read only where the stem has one."""
     ages = _ages(stem, AGE) | _word_ages(stem)
-    decades = _ages(stem, _DECADE)
+    decades = _spans(stem)
     if ages or decades:
         known = _known_ages(said)
         for age in sorted(ages - known):
             yield Hit(f"age {age}")
-        near = {age // 10 for age in known | _ages(said, _DECADE)}
+        near = {age // 10 for age in known | _spans(said)}
         for age in sorted(age for age in decades if age // 10 not in near):
             yield Hit(f"age in the {age}s")
 

@@ -12,7 +12,7 @@ from medvlsynther.rules.lint.demographics import AGE
 
 _PANEL_WORD = (
     r"(?:sub-?)?(?:panel|image|figure|fig\.?|picture|photo(?:graph)?|micrograph|photomicrograph|radiograph|scan"
-    r"|plate)s?"
+    r"|plate|part)s?"
 )
 _PANEL = re.compile(
     rf"\b(?i:{_PANEL_WORD})\s*(?:\(\s*([A-Ha-h]|\d{{1,2}})\s*\)|([A-H]|\d{{1,2}}[A-Ha-h]?)\b(?![-'’.]?\w))"
@@ -20,7 +20,9 @@ _PANEL = re.compile(
     r"|\b(?i:in|from|of|between|labell?ed)\s+\(([A-Ha-h])\)"
 )
 _PLACED = re.compile(
-    r"\b(?:left|right|top|bottom|upper|lower|middle|central|first|second|third|fourth|last)(?:[- ](?:hand|most))?"
+    r"\b(?:both|two|three|four|five|six)\s+(?:sub-?)?(?:panels|subfigures|images)\b"
+    r"|\b(?:panel|image)\s+(?:on|to|at)\s+the\s+(?:left|right|top|bottom)\b"
+    r"|\b(?:left|right|top|bottom|upper|lower|middle|central|first|second|third|fourth|last)(?:[- ](?:hand|most))?"
     r"(?:[- ](?:left|right))?"
     r"\s+(?:(?:sub-?)?panel|subfigure|picture|image)\b",
     re.IGNORECASE,
@@ -30,7 +32,7 @@ _PLACED = re.compile(
 @rule("GRD1", "error", always=True)
 def panel_reference(view: View) -> Iterator[Hit]:
     """Stem or option names a panel, image or figure by letter or number while the item ships one image, or one that the
-    figure does not have; or by place ("the left panel") where there is one image and no panels.
+    figure does not have; or by place or count ("the left panel", "both images") where there is one image and no panels.
     """
     images = len(view.figure.images)
     for text in (view.stem, *view.options):

@@ -110,12 +110,18 @@ def caption_copy_of_key(view: View) -> Iterator[Hit]:
         yield Hit(repr(view.key.raw[:60]), "info" if len(words) <= _SHORT_NAME_WORDS else None)
 
 
-_QUOTE_WORDS, _QUOTE_CHARS = 13, 50
+_QUOTE_WORDS, _QUOTE_CHARS, _WHOLE_CAPTION_WORDS = 13, 50, 6
 
 
 @rule("LEAK4", "warn", always=True)
 def caption_copy_of_stem(view: View) -> Iterator[Hit]:
-    """The stem shares a run of 13 words, or of 50 characters in whole words, with the caption or a mention."""
+    """The stem shares a run of 13 words, or of 50 characters in whole words, with the caption or a mention; or it holds
+    a whole caption of six words or more.
+    """
+    caption = view.sources.caption
+    if len(caption.tokens) >= _WHOLE_CAPTION_WORDS and caption.run in view.stem.run:
+        yield Hit("the whole caption")
+        return
     words = view.stem.tokens
     for start in range(len(words)):
         run, stop = "", start

@@ -21,7 +21,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "phone": ("phone", "tel", "mobile", "fax"),
     "e-mail": ("@",),
     "name": ("mr", "ms", "miss", "dr", "prof"),
-    "named patient": ("name", "dob", "birth"),
+    "named patient": ("name", "dob", "birth", "patient"),
 }
 _SHAPES: dict[str, re.Pattern[str]] = {
     "date": re.compile(
@@ -63,6 +63,7 @@ _IDENTIFIERS: dict[str, re.Pattern[str]] = {
     "named patient": re.compile(
         r"\b(?:[Pp]atient(?:'s)? name|[Nn]ame of (?:the )?patient|[Nn]amed|DOB|[Dd]ate of birth)"
         r"\s*(?:is|was|:|=)?\s*[A-Z0-9][\w./-]+"
+        r"|\bpatient,? [A-Z][a-z]+ [A-Z][a-z]+\b"
     ),
 }
 _HARMLESS = re.compile(

@@ -46,6 +46,8 @@ def _signs(text: Text) -> list[str]:
 
 
 def _near(one: Text, other: Text) -> bool:
+    if one.norm and (one.stems == other.stems or (len(one.content) > 1 and one.content == other.content)):
+        return True
     return Levenshtein.normalized_similarity(one.shown, other.shown, score_cutoff=_NEAR) >= _NEAR
 
 
@@ -56,7 +58,7 @@ def _likeness(one: Text, other: Text) -> Hit | None:
         how = "equal"
     elif one.norm and one.bag == other.bag:
         how, severity = "same words", "warn" if all(map(_ORDERED.search, (one.raw, other.raw))) else "error"
-    elif (one.norm and one.stems == other.stems) or (_near(one, other) and not opposed(one, other)):
+    elif _near(one, other) and not opposed(one, other):
         how, severity = "near", "warn"
     else:
         return None
@@ -78,9 +80,9 @@ def _synonyms(view: View, one: int, other: int) -> Iterator[Hit]:
 def duplicate_options(view: View) -> Iterator[Hit]:
     """Two options with equal levelled text or equal words (error), or two names of one thing of which one is the key.
 
-    Words in another order are only a warning where the order may matter ("T1 dark, T2 bright"). Near: equal stems or a
-    normalised Levenshtein similarity of 0.90, unless they differ by a number, a side or an opposite prefix (warn). So
-    are two names of one finding by the vocabulary, which may be a wider and a narrower one.
+    Words in another order are only a warning where the order may matter ("T1 dark, T2 bright"). Near: equal stems,
+    equal content words (two or more) or a normalised Levenshtein similarity of 0.90, unless they differ by a number, a
+    side or an opposite prefix (warn). So are two names of one finding by the vocabulary: one may be the narrower.
     """
     for one, other in combinations(range(len(view.options)), 2):
         first, second = view.options[one], view.options[other]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from medvlsynther.records import Term
 from medvlsynther.rules.lint._core import Hit, View, rule
 from medvlsynther.rules.lint._terms import compatible, families
-from medvlsynther.rules.lint._text import Text, listed
+from medvlsynther.rules.lint._text import Text, listed, words_of
 from medvlsynther.rules.vocab import Lexicon, stated
 
 _ELSEWHERE = re.compile(
@@ -69,6 +69,28 @@ def _named_distractors(view: View) -> list[Text]:
     rest = caption.stem_run.replace(view.key.stem_run, " | ") if view.key.norm else caption.stem_run
     named = [option for option in view.distractors if _in_caption(option, rest)]
     return [option for option in named if _stated(option, caption.raw)]
+
+
+_OPPOSITES = tuple(
+    words_of(pair)
+    for pair in (
+        *("left right", "upper lower", "anterior posterior", "medial lateral", "proximal distal", "superior inferior"),
+        *("dorsal ventral", "benign malignant", "acute chronic", "cranial caudal", "superficial deep"),
+        *("hyperintense hypointense", "hyperechoic hypoechoic", "hyperdense hypodense", "radiolucent radiopaque"),
+    )
+)
+
+
+@rule("GRD9", "warn")
+def opposite_said(view: View) -> Iterator[Hit]:
+    """Stem or key has one of two opposites (left, upper, hyperintense, …), the sources lack it, and the caption has the
+    other; a key beside an option with the other is a choice that the caption contradicts.
+    """
+    claimed = view.stem.token_set | view.key.token_set
+    for pair in _OPPOSITES:
+        for one, other in (pair, pair[::-1]):
+            if one in claimed and other in view.sources.caption.token_set and one not in view.sources.token_set:
+                yield Hit(f"{one}; the caption has {other}")
 
 
 @rule("GRD7", "warn")
