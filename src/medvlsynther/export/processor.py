@@ -70,7 +70,7 @@ class ModelFolder(Record):
 
             processor = AutoProcessor.from_pretrained(self.path)
         except ImportError as error:
-            raise MissingExtra(error.name or "transformers", "verl", where=self.path) from None
+            raise MissingExtra(error.name or "transformers", "processor", where=self.path) from None
         placeholder = processor.image_token_id
 
         def count(words: Words, images: tuple[bytes, ...]) -> Tokens:
