@@ -51,7 +51,7 @@ def push(sent: Parcel, repo: str, *, public: bool) -> str:
         raise MissingExtra("huggingface_hub", "hub", where="push") from None
     hub = HfApi()
     # The client's HTTP library differs between its versions; its own error tells which one's errors to expect.
-    transport = HfHubHTTPError.__bases__
+    transport = tuple(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception))
     try:
         address = hub.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
         hub.upload_folder(repo_id=repo, repo_type="dataset", folder_path=sent.folder, commit_message="Add the data set")
