@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from medvlsynther.pipeline.plan import plan
 from medvlsynther.pipeline.recipe import Recipe, load_recipe
 from medvlsynther.pipeline.site import Site, load_site
+from medvlsynther.store.finished import Run, finished
 from medvlsynther.store.layout import Store
 
 Sets = Annotated[
@@ -69,3 +71,12 @@ def store_of(site: str | None, store: str | None) -> Store:
 def recipe_of(ref: str, sets: list[str] | None, after: str | None) -> Recipe:
     """The recipe with the command line's settings."""
     return load_recipe(ref, after=after, sets=sets or ())
+
+
+def run_of(where: Site, ref: str, sets: list[str] | None, after: str | None) -> Run:
+    """What is finished of a recipe in the site's store.
+
+    Raises: MissingInput where nothing is.
+    """
+    steps = plan(recipe_of(ref, sets, after), cache=None)
+    return finished(Store(Path(where.store)), ref, [(step.name, step.id) for step in steps])
