@@ -67,6 +67,15 @@ def test_more_rows_than_one_group_keep_their_order(tmp_path: Path) -> None:
     assert [row.id for row in Table(Reject, path)] == [str(n) for n in range(2500)]
 
 
+def test_columns_give_what_the_rows_hold(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.parquet"
+    with TableWriter(Reject, path) as writer:
+        for number in range(1500):
+            writer.add(Reject(id=str(number), reason="r", detail="d" * number))
+    table = Table(Reject, path)
+    assert list(table.columns("detail", "id")) == [(row.detail, row.id) for row in table]
+
+
 def test_every_record_has_a_schema() -> None:
     classes = [c for c in vars(records).values() if isinstance(c, type) and issubclass(c, Record) and c is not Record]
     for record in classes:

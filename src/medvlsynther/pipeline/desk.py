@@ -38,6 +38,10 @@ class Flow(Table[R]):
     def __iter__(self) -> Iterator[R]:
         return self._rows
 
+    def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """Some fields of the rows as they come."""
+        return (tuple(getattr(row, name) for name in names) for row in self._rows)
+
     def __len__(self) -> int:
         raise TypeError(f"{self.path.name} is still being written: a stage that streams cannot ask how long it is")
 

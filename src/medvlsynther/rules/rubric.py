@@ -67,7 +67,7 @@ class Criterion(Record):
         lost = self.category == "penalty" and not passed and by != "missing"
         earned = self.category != "penalty" and passed
         points = self.possible
-        return Mark(
+        return Mark.model_construct(  # every value is of its type already, and a rubric makes seventeen an item
             criterion=self.id,
             passed=passed,
             score=points if earned or lost else 0.0,

@@ -75,6 +75,13 @@ class Table(Generic[R]):
                     yield self.record.model_validate(row)
 
 
+    def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """Some columns only, as plain values: a fraction of the cost where a row is wide."""
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_A_GROUP, columns=list(names)):
+                yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
 class TableWriter(Generic[R]):
     """Writes one table, group by group; a context manager."""
 
