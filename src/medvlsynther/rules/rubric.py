@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from medvlsynther.errors import ReplyError
 from medvlsynther.records import Item, Mark, Origin, Record, Verdict
 from medvlsynther.rules._decided import DECIDERS
@@ -22,11 +24,14 @@ from medvlsynther.rules._words import squeeze
 from medvlsynther.rules.mcq import read_object, refuse_error
 
 Category = Literal["essential", "bonus", "penalty"]
+By = Literal["code", "model", "missing"]
 Form = Literal["keyed", "bare", "list"]
 """`keyed`: {id: {note, pass}}; `bare`: {id: pass}; `list`: {"rubric": [{title, category, weight, score, notes}]}."""
 Formula = Literal["released", "paper", "strict"]
 """`released`: the published code. `paper`: bonus points only, over the bonus criteria that were judged. `strict`: fixed
 criteria and weights."""
+
+_MARKS = TypeAdapter(tuple[Mark, ...])
 
 OTHER = "other:"
 """Before the title of a mark that belongs to no criterion; only the published formula keeps such marks."""
@@ -62,19 +67,17 @@ class Criterion(Record):
         """Points that can be earned; negative for a penalty: that can be lost."""
         return -self.weight if self.category == "penalty" else self.weight
 
-    def mark(self, passed: bool, by: Literal["code", "model", "missing"], note: str = "") -> Mark:
+    def mark(self, passed: bool, by: By, note: str = "") -> Mark:
         """The mark that the card gives; nothing is lost where nothing was judged."""
+        return Mark(**self.facts(passed, by, note))
+
+    def facts(self, passed: bool, by: By, note: str = "") -> dict[str, Any]:
+        """The fields of that mark: marks are made by the dozen, in one go."""
         lost = self.category == "penalty" and not passed and by != "missing"
         earned = self.category != "penalty" and passed
         points = self.possible
-        return Mark.model_construct(  # every value is of its type already, and a rubric makes seventeen an item
-            criterion=self.id,
-            passed=passed,
-            score=points if earned or lost else 0.0,
-            weight=points,
-            by=by,
-            note=note,
-        )
+        score = points if earned or lost else 0.0
+        return {"criterion": self.id, "passed": passed, "score": score, "weight": points, "by": by, "note": note}
 
 
 def level_title(title: str) -> str:
@@ -164,7 +167,7 @@ def _keyed(found: Mapping[str, Any], wanted: Sequence[Criterion]) -> tuple[Mark,
     given: dict[str, object] = {each.id: found[each.id] for each in wanted if each.id in found}
     if len(given) < len(found):
         given = _by_other_names(found, wanted)
-    return tuple(_keyed_mark(each, given) for each in wanted)
+    return _MARKS.validate_python([_keyed_facts(each, given) for each in wanted])
 
 
 def _by_other_names(found: Mapping[str, Any], wanted: Sequence[Criterion]) -> dict[str, object]:
@@ -178,9 +181,9 @@ def _by_other_names(found: Mapping[str, Any], wanted: Sequence[Criterion]) -> di
     return given
 
 
-def _keyed_mark(criterion: Criterion, given: Mapping[str, object]) -> Mark:
+def _keyed_facts(criterion: Criterion, given: Mapping[str, object]) -> dict[str, Any]:
     if criterion.id not in given:
-        return criterion.mark(False, "missing", "not judged")
+        return criterion.facts(False, "missing", "not judged")
     value = given[criterion.id]
     note = ""
     if isinstance(value, dict):
@@ -188,8 +191,8 @@ def _keyed_mark(criterion: Criterion, given: Mapping[str, object]) -> Mark:
     if isinstance(value, str):
         value = _PASSES.get(value.strip().lower())
     if not isinstance(value, bool):
-        return criterion.mark(False, "missing", "unreadable mark")
-    return criterion.mark(value, "model", note)
+        return criterion.facts(False, "missing", "unreadable mark")
+    return criterion.facts(value, "model", note)
 
 
 def _by_title(wanted: Sequence[Criterion]) -> dict[str, Criterion]:
