@@ -52,7 +52,7 @@ class Compared(Record):
     split: str = "test"
     """Split that is read."""
     name: str = ""
-    """What it is called in the report; "" takes card and split, or the folder's name."""
+    """What it is called in the report; "" takes the card's or the folder's name, and the split."""
     role: Literal["train", "validation", "test", ""] = ""
     """Which side it is on; "" takes it from where it is named, or from the split."""
     language: str = ""
@@ -79,7 +79,7 @@ class Compared(Record):
         if self.name:
             return self.name
         known = self.benchmark.name if self.benchmark else (Path(self.only).stem or self.corpus.path.name)
-        return f"{known}:{self.split}"
+        return known if self.split == "test" else f"{known}:{self.split}"
 
 
 def titles(compared: Iterable[Compared], own: str | None) -> None:

@@ -22,13 +22,16 @@ CORE_PX = 48
 BLUR_PX = 6
 """Radius of the box blur that is taken off: coarser structure, which unrelated pictures share, is left out."""
 
+SOFT_PX = 1.0
+"""Radius of the blur that stays: what is finer does not survive being resized and laid between pixels."""
+
 STARTS = (1.0, 0.93, 1.07)
 """Scales from which the search begins, one after the other until one succeeds."""
 
 STEPS = 12
 """Steps of one search."""
 
-GOOD = 0.97
+GOOD = 0.98
 """Correlation at which no further search is made."""
 
 PATIENCE, HOPELESS = 2, 0.4
@@ -60,7 +63,7 @@ def agreement(one: Image.Image, other: Image.Image) -> float:
 
 def structure(picture: Image.Image) -> Field:
     """A picture at the common size without its coarse structure; shape (SIDE_PX, SIDE_PX)."""
-    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS).filter(ImageFilter.GaussianBlur(SOFT_PX))
     return np.asarray(small, dtype=np.float64) - np.asarray(small.filter(ImageFilter.BoxBlur(BLUR_PX)), np.float64)
 
 
@@ -76,10 +79,10 @@ _GRID = _core()
 
 def _search(first: Field, second: Field, scale: float) -> float:
     """The best correlation on one path of steps."""
-    slope_y, slope_x = np.gradient(second)
+    slope_y, slope_x = (np.asarray(slope, dtype=np.float64) for slope in np.gradient(second))
     edge = (SIDE_PX - CORE_PX) // 2
     template = first[edge : edge + CORE_PX, edge : edge + CORE_PX].ravel()
-    warp = np.array([scale, 0.0, 0.0, scale, 0.0, 0.0])
+    warp: Field = np.array([scale, 0.0, 0.0, scale, 0.0, 0.0])
     best = -1.0
     for step in range(STEPS):
         x: Field = warp[0] * _GRID.x + warp[1] * _GRID.y + warp[4] + (SIDE_PX - 1) / 2
@@ -87,13 +90,13 @@ def _search(first: Field, second: Field, scale: float) -> float:
         shared = (x >= 0) & (x <= SIDE_PX - 1) & (y >= 0) & (y <= SIDE_PX - 1)
         if shared.mean() < LEAST_SHARED:
             break
-        x, y = x[shared], y[shared]
-        seen, spread = _levelled(_sampled(second, x, y))
+        inside: tuple[Field, Field] = (x[shared], y[shared])
+        seen, spread = _levelled(_sampled(second, *inside))
         wanted, _ = _levelled(template[shared])
         best = max(best, float((seen * wanted).mean()))
         if best >= GOOD or (step == PATIENCE and best < HOPELESS):
             break
-        move = _step(_sampled(slope_x, x, y) / spread, _sampled(slope_y, x, y) / spread, shared, wanted - seen)
+        move = _step(_sampled(slope_x, *inside) / spread, _sampled(slope_y, *inside) / spread, shared, wanted - seen)
         warp = warp + move
         if np.abs(move[4:]).max() < 0.02 and np.abs(move[:4]).max() < 0.001:
             break
@@ -104,7 +107,7 @@ def _step(slope_x: Field, slope_y: Field, shared: NDArray[np.bool_], residual: F
     """The change of the six parameters that best explains the residual."""
     x, y = _GRID.x[shared], _GRID.y[shared]
     slopes = np.stack((slope_x * x, slope_x * y, slope_y * x, slope_y * y, slope_x, slope_y), axis=1)
-    move: Field = np.linalg.solve(slopes.T @ slopes + 1e-3 * np.eye(6), slopes.T @ residual)
+    move: Field = np.asarray(np.linalg.solve(slopes.T @ slopes + 1e-3 * np.eye(6), slopes.T @ residual), np.float64)
     return move
 
 

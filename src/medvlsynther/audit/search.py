@@ -30,12 +30,8 @@ NEIGHBOURS = 16
 TRIES = 5
 """Pairs of parts of two images that are laid over each other, the nearest first."""
 
-AGREE = 0.95
+AGREE = 0.965
 """Correlation under the best map from which two pictures are one."""
-
-FAR_BITS, FAR_AGREE = 10, 0.97
-"""Bits above which uncropped pictures must agree better: only a crop, whose place is guessed, is that far from itself,
-while drawings after one template are."""
 
 BLIND_BITS = 6
 """Bits of the pHash, and of the dHash, up to which images are taken for one where there is no picture to lay over."""
@@ -146,7 +142,7 @@ def search(index: Index, number: int, print_: Print, limits: Limits, picture: Ca
     nearest = sorted(found, key=lambda left: (min(found[left]), left))
     sure = [left for left in nearest if min(found[left]).bits <= SURE_BITS]
     looked_at = sorted({*sure, *nearest[: limits.neighbours]})
-    matches = (_match(index, left, number, print_, sorted(found[left]), limits, picture) for left in looked_at)
+    matches = (_match(index, left, number, print_, sorted(set(found[left])), limits, picture) for left in looked_at)
     return [match for match in matches if match is not None]
 
 
@@ -189,12 +185,11 @@ def _match(
     other = index.prints[left]
     if not (other.small and print_.small):
         return _blind(left, right, other, print_, tries[0])
-    for attempt in dict.fromkeys(tries[:TRIES]):
+    for attempt in tries[:TRIES]:
         score = _laid_over(print_, other, attempt, picture)
-        kind = _kind(print_, other, attempt)
-        near = attempt.bits <= FAR_BITS or kind == "crop"
-        if score >= (limits.agree if near else max(limits.agree, FAR_AGREE)):
-            return Match(left, right, f"phash:{kind}", score, _told(print_, other, attempt))
+        if score >= limits.agree:
+            measure = f"phash:{_kind(print_, other, attempt)}"
+            return Match(left, right, measure, score, _told(print_, other, attempt))
     return None
 
 

@@ -79,9 +79,9 @@ def read_entries(source: Source) -> Iterator[Entry | Reject]:
         if isinstance(row, Reject):
             yield row
             continue
+        index += 1  # counted before selecting, so that a question has one id however it is read
         if source.selected and not _is_selected(row, source.benchmark, form):
             continue
-        index += 1
         try:
             entry: Entry = form.entry(row, finder)
         except InputError as error:

@@ -24,6 +24,16 @@ FLAGGED: tuple[Kind, ...] = ("identical_item", "same_image_same_fact", "same_ima
 """Classes that speak against an item unless a recipe says otherwise."""
 
 
+IMAGE_LAYERS = frozenset({"bytes", "pixels", "perceptual", "copy"})
+"""Layers that say that an image is the same; `semantic` only ranks."""
+
+SAME_TEXT = frozenset({"exact:item", "exact:item#", "near:item", "word:item"})
+"""Measures that say that the whole text is the same."""
+
+SAME_STEM = frozenset({"exact:stem", "near:stem", "word:stem"})
+"""Measures that say that the question is the same."""
+
+
 class Findings(NamedTuple):
     """What is known of one pair of items."""
 

@@ -60,3 +60,10 @@ def figure_keys(pmcid: str, label: str, name: str) -> tuple[str, ...]:
 def measure_of(key: str) -> str:
     """What it means that two things have this key in common."""
     return MEASURES[key.partition(":")[0]]
+
+
+def archive_of(key: str) -> str | None:
+    """The collection in which a key names an image, for "file:<collection>/<name>"; None for other keys."""
+    kind, _, name = key.partition(":")
+    collection, slash, _ = name.partition("/")
+    return collection if kind == "file" and slash else None

@@ -8,22 +8,13 @@ from rapidfuzz.distance import Levenshtein
 from medvlsynther.audit.sets import Exhibit
 from medvlsynther.context import Context
 from medvlsynther.records import Overlap
-from medvlsynther.rules.overlap.classes import Findings, Kind, kind_of
-from medvlsynther.rules.overlap.identity import IMAGE_MEASURES
+from medvlsynther.rules.overlap.classes import IMAGE_LAYERS, SAME_STEM, SAME_TEXT, Findings, Kind, kind_of
+from medvlsynther.rules.overlap.identity import IMAGE_MEASURES, archive_of
 from medvlsynther.rules.overlap.text import normal
 from medvlsynther.store.table import Table
 
 VERSION = 1
 RECORD_WISE = False
-
-IMAGE_LAYERS = frozenset({"bytes", "pixels", "perceptual", "copy"})
-"""Layers that say that an image is the same; `semantic` only ranks."""
-
-SAME_TEXT = frozenset({"exact:item", "exact:item#", "near:item", "word:item"})
-"""Measures that say that the whole text is the same."""
-
-SAME_STEM = frozenset({"exact:stem", "near:stem", "word:stem"})
-"""Measures that say that the question is the same."""
 
 SAME = 0.9
 """Normalised Levenshtein similarity from which stems, or keys, are the same."""
@@ -39,6 +30,8 @@ class _Item(NamedTuple):
     images: int
     compared: bool
     """Every image was looked at."""
+    archives: frozenset[str]
+    """Collections in which every image has a name, so that other names are other images."""
 
 
 def run(_: Context, exhibits: Table[Exhibit], overlaps: Table[Overlap]) -> Iterator[Overlap]:
@@ -66,22 +59,25 @@ def _items(exhibits: Iterable[Exhibit], wanted: set[tuple[str, str]]) -> Iterato
         place = (exhibit.set_name, exhibit.item_id)
         if place in wanted:
             compared = all(image.fault is None and image.phashes for image in exhibit.images)
-            yield place, _Item(normal(exhibit.stem), normal(exhibit.key), len(exhibit.images), compared)
+            archives = [frozenset(filter(None, map(archive_of, image.keys))) for image in exhibit.images]
+            named = frozenset.intersection(*archives) if archives else frozenset[str]()
+            yield place, _Item(normal(exhibit.stem), normal(exhibit.key), len(exhibit.images), compared, named)
 
 
 def _findings(told: list[str], left: _Item, right: _Item) -> Findings:
     said = [tuple(part.replace("=", "/").split("/")) for part in told]
     measures = {measure for _, measure, _ in said}
     judged = {score for layer, _, score in said if layer == "rephrase"}
+    unsure = "unknown" in judged
     same_text = bool(measures & SAME_TEXT) or "1" in judged
     return Findings(
         same_image=any(layer in IMAGE_LAYERS for layer, _, _ in said) or bool(measures & IMAGE_MEASURES),
         same_article=bool(measures & {"same_article", "same_case"}),
-        same_text=same_text or "unknown" in judged,
+        same_text=same_text or unsure,
         same_stem=bool(measures & SAME_STEM) or _same(left.stem, right.stem),
         same_key=_same(left.key, right.key) or (not (left.key and right.key) and same_text),
-        images_compared=left.compared and right.compared and "unknown" not in judged,
-        imageless=not left.images and not right.images and "unknown" not in judged,
+        images_compared=bool((left.compared and right.compared) or left.archives & right.archives) and not unsure,
+        imageless=not left.images and not right.images and not unsure,
     )
 
 

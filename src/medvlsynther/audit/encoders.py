@@ -1,0 +1,114 @@
+"""Vectors of images by a network: for copies (SSCD) and for what looks alike (CLIP). A missing network is an error."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from medvlsynther.audit.neighbours import Vectors, nearest
+from medvlsynther.errors import MissingExtra, MissingInput
+
+Kind = Literal["sscd", "clip"]
+
+SIDE_PX = 288
+"""Short side of an image for SSCD."""
+
+BATCH = 32
+"""Images encoded together."""
+
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's channels, as SSCD was trained with."""
+
+NORM_NEIGHBOURS = 3
+"""Nearest images of the other set whose mean likeness is taken off a copy's score."""
+
+Encode = Callable[[Iterable[bytes]], Vectors]
+
+
+def encoder(kind: Kind, weights: str) -> tuple[Encode, str]:
+    """A network that makes one vector an image, and the SHA-256 or name of its weights.
+
+    SSCD takes a TorchScript file; CLIP a name or "local-dir:<folder>" of OpenCLIP, e.g. a folder of BiomedCLIP.
+
+    Raises: MissingExtra, MissingInput.
+
+    Source: preprocessing of SSCD as in Pizzi et al. (2022): 288 px, ImageNet statistics.
+    """
+    return _sscd(weights) if kind == "sscd" else _clip(weights)
+
+
+def _sscd(weights: str) -> tuple[Encode, str]:
+    torch = _torch()
+    path = Path(weights)
+    if not path.is_file():
+        raise MissingInput(f"No file {weights!r}", mend="Give the TorchScript file of an SSCD model")
+    try:
+        network = torch.jit.load(str(path), map_location="cpu").eval()
+    except RuntimeError as error:
+        raise MissingInput(f"Not a TorchScript file: {str(error)[:200]}", where=weights, mend="Fetch it anew") from None
+
+    def tensor(data: bytes) -> Any:
+        image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
+        values = (np.asarray(image, dtype=np.float32) / 255 - MEAN) / SPREAD
+        return torch.from_numpy(values.astype(np.float32).transpose(2, 0, 1))
+
+    return _encoding(torch, network, tensor), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _clip(weights: str) -> tuple[Encode, str]:
+    torch = _torch()
+    try:
+        import open_clip
+    except ImportError:
+        raise MissingExtra("open_clip_torch", "encoders") from None
+    try:
+        network, prepare = open_clip.create_model_from_pretrained(weights)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise MissingInput(f"No such OpenCLIP model: {str(error)[:200]}", where=weights) from None
+
+    def tensor(data: bytes) -> Any:
+        return prepare(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    return _encoding(torch, network.eval().encode_image, tensor), weights
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtra("torch", "encoders") from None
+    return torch
+
+
+def _encoding(torch: Any, network: Any, tensor: Callable[[bytes], Any]) -> Encode:
+    def encode(images: Iterable[bytes]) -> Vectors:
+        remaining, found = iter(images), []
+        with torch.no_grad():
+            while batch := [tensor(data) for data in islice(remaining, BATCH)]:
+                found.append(np.asarray(network(torch.stack(batch)), dtype=np.float32))
+        return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
+
+    return encode
+
+
+def copies(left: Vectors, right: Vectors, count: int, least: float) -> Iterator[tuple[int, int, float]]:
+    """Pairs whose cosine, less the mean of the right one's next nearest, is at least `least`.
+
+    Taking off what an image has in common with its neighbours makes one threshold fit radiographs and photos alike.
+
+    Source: score normalisation of Pizzi et al. (2022), with the searched set itself as background.
+    """
+    background: dict[int, list[float]] = {}
+    ranked = list(nearest(left, right, count + NORM_NEIGHBOURS, -1.0))
+    for near in ranked:
+        background.setdefault(near.right, []).append(near.cosine)
+    for near in ranked:
+        rest = sorted(background[near.right], reverse=True)[count:]
+        score = near.cosine - (sum(rest) / len(rest) if rest else 0.0)
+        if score >= least:
+            yield near.left, near.right, score
