@@ -40,7 +40,7 @@ layers: install-test
 # Pins of everything that the gate installs, for Python 3.11 and newer.
 constraints:
 	test -x $(BIN)/pip-compile || $(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra test --extra dicom --extra probes --strip-extras --no-header --no-annotate \
+	$(BIN)/pip-compile --quiet --extra test --extra dicom --extra probes --extra report --extra review --strip-extras --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe \
 	  --output-file constraints.txt pyproject.toml
 
@@ -61,12 +61,13 @@ bench-sources: install-test
 .PHONY: test-verl test-trl bench-export
 
 test-verl test-trl: test-%: .venv-%/.installed
-	PYTHONPATH=src HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
+	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
 		.venv-$*/bin/python -m pytest -W ignore tests/trainers/test_$*.py
 
-.venv-%/.installed: tests/trainers/%.txt tests/trainers/%-alone.txt
+.venv-%/.installed: pyproject.toml tests/trainers/%.txt tests/trainers/%-alone.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --requirement tests/trainers/$*.txt
+	.venv-$*/bin/python -m pip install --quiet --constraint tests/trainers/$*.txt --editable .
 	.venv-$*/bin/python -m pip install --quiet --no-deps --requirement tests/trainers/$*-alone.txt
 	touch $@
 

@@ -51,11 +51,11 @@ def push(sent: Parcel, repo: str, *, public: bool) -> str:
         raise MissingExtra("huggingface_hub", "hub", where="push") from None
     hub = HfApi()
     # The client's HTTP library differs between its versions; its own error tells which one's errors to expect.
-    transport = tuple(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception))
+    refusals: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, HFValidationError)
     try:
         address = hub.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
         hub.upload_folder(repo_id=repo, repo_type="dataset", folder_path=sent.folder, commit_message="Add the data set")
-    except (*transport, HFValidationError, OSError) as error:
+    except refusals as error:
         what = " ".join(str(error).split())[:300]
         raise EngineRefused(
             what, where=repo, mend="Log in with `hf auth login`, or name a repository of yours"
