@@ -162,6 +162,48 @@ class Overlap(Record):
     """Class of the pair, as `audit.joint` judges it: "identical_item", "same_image_same_fact", …"""
 
 
+class Ruling(Record):
+    """Whether a reviewer agrees with one mark of a rubric."""
+
+    criterion: str
+    """Id of the criterion."""
+    marked: bool
+    """What the mark says: met or not."""
+    agrees: bool
+    """Whether the reviewer says so too."""
+
+
+class Decision(Record):
+    """What one reviewer said of an item in the end."""
+
+    item_id: str
+    """The item."""
+    rater: str
+    """Name of the reviewer."""
+    decision: Literal["accept", "edit", "reject", "unsure"]
+    """What is to become of it."""
+    tags: tuple[str, ...] = ()
+    """What is wrong with it, in snake_case, gravest first: "wrong_key", "not_from_image", …"""
+    note: str = ""
+    """In the reviewer's own words."""
+    answer: str | None = None
+    """Letter chosen before the key was shown; None where the reviewer did not answer."""
+    correct: bool | None = None
+    """Whether that letter was the key."""
+    seconds: float | None = None
+    """Time until the answer."""
+    rulings: tuple[Ruling, ...] = ()
+    """Agreement with the marks that the reviewer ruled on."""
+    seen: str
+    """Hash of the wording that was reviewed: a decision speaks about no other."""
+    question: str | None = None
+    """The stem as edited; None where nothing was."""
+    options: tuple[str, ...] = ()
+    """The options as edited."""
+    key: str | None = None
+    """Letter of the key as edited."""
+
+
 class Reject(Record):
     """An input that ended here, and why."""
 
@@ -422,6 +464,8 @@ class Graded(Record):
     """The reply was cut off at its longest."""
     correct: bool
     """It is the key."""
+    ours: bool | None = None
+    """Where a published grader said `correct`: what our own says; None where ours did."""
 
 
 class Term(Record):

@@ -43,7 +43,15 @@ class Book:
 def tables(scores: Iterable[Score], published: Sequence[PublishedScores] = ()) -> list[Grid]:
     """Every table that the scores fill, but for breakdowns."""
     book = Book(scores)
-    makers: tuple[Callable[[Book], Grid], ...] = (_replies, _repeated, _controls, _rotations, _differences, _leaks)
+    makers: tuple[Callable[[Book], Grid], ...] = (
+        _replies,
+        _grader,
+        _repeated,
+        _controls,
+        _rotations,
+        _differences,
+        _leaks,
+    )
     grids = [_accuracy(book, published), *(make(book) for make in makers)]
     return [grid for grid in grids if grid.rows]
 
@@ -94,6 +102,18 @@ def _replies(book: Book) -> Grid:
     titles = ("no answer", "several", "refused", "out of range", "truncated", "not asked", "cut off")
     note = "Replies without a letter, by reason; all of them are wrong. A reply that was cut off may still hold one."
     return Grid("Replies", ("model", "data set", "replies", *titles), tuple(rows), (note,))
+
+
+def _grader(book: Book) -> Grid:
+    rows = tuple(
+        (model, name, str(lost.n), _number(lost, ".0f"), _number(book.get(model, name, "replies", "grader_won"), ".0f"))
+        for model in book.models
+        for name in book.sets
+        if (lost := book.get(model, name, "replies", "grader_lost"))
+    )
+    columns = ("model", "data set", "replies", "right, graded wrong", "wrong, graded right")
+    note = "What the published grader makes of replies, held against what a careful reading makes of them."
+    return Grid("What the published grader costs", columns, rows, (note,))
 
 
 def _repeated(book: Book) -> Grid:

@@ -58,15 +58,23 @@ def _chance(outcomes: Sequence[Outcome]) -> float:
 
 
 def counts(model: str, sets: Sets) -> Iterator[Score]:
-    """Replies without a letter by reason, replies cut off, and replies in all."""
+    """Replies without a letter by reason, replies cut off, and what a published grader took or gave against ours."""
     for name, outcomes in sets.items():
         replies = [reply for outcome in outcomes for reply in outcome.replies]
         found = Counter(reply.reason for reply in replies if reply.reason)
         found["cut"] = sum(reply.cut for reply in replies)
         for reason in (*REASONS, "cut"):
-            yield Score(
-                model=model, dataset=name, measure="replies", group=reason, value=float(found[reason]), n=len(replies)
-            )
+            yield _count(model, name, reason, found[reason], len(replies))
+        compared = [reply for reply in replies if reply.ours is not None]
+        if compared:
+            lost = sum(bool(reply.ours) and not reply.correct for reply in compared)
+            won = sum(reply.correct and not reply.ours for reply in compared)
+            yield _count(model, name, "grader_lost", lost, len(replies))
+            yield _count(model, name, "grader_won", won, len(replies))
+
+
+def _count(model: str, dataset: str, group: str, count: int, replies: int) -> Score:
+    return Score(model=model, dataset=dataset, measure="replies", group=group, value=float(count), n=replies)
 
 
 def repeated(model: str, sets: Sets) -> Iterator[Score]:

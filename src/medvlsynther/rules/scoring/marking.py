@@ -35,13 +35,14 @@ Key = tuple[Mapping[str, str], str, str]
 
 
 def mark(question: Question, answer: Answer, grader: Grader = "default") -> Graded:
-    """The answer, graded. What was never asked, or failed, is wrong."""
+    """The answer, graded. What was not asked, or failed, is wrong; beside a published grader stands what ours says."""
     if question.fault or answer.failure:
         return _unasked(answer, question.fault or answer.failure or "")
     count = len(question.options)
     place = (LETTERS.index(question.answer) - answer.turn) % count
     shown = rotated(question.options, answer.turn)
-    found = GRADERS[grader](answer, (shown, LETTERS[place], question.options[LETTERS.index(question.answer)]))
+    key = shown, LETTERS[place], question.lettered[question.answer]
+    found = GRADERS[grader](answer, key)
     letter = None if found.letter is None else unrotated(found.letter, answer.turn, count)
     return _graded(
         answer,
@@ -51,6 +52,7 @@ def mark(question: Question, answer: Answer, grader: Grader = "default") -> Grad
         said=letter if found.said and letter else found.said,
         cut=answer.finish == "length",
         correct=found.correct,
+        ours=None if grader == "default" else _default(answer, key).correct,
     )
 
 
