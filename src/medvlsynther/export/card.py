@@ -13,7 +13,10 @@ from medvlsynther.export.census import Census, Credit
 from medvlsynther.export.funnel import Funnel
 from medvlsynther.export.prose import limits, provenance
 
-SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+SIZES = (
+    *((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")),
+    *((10**8, "10M<n<100M"), (10**9, "100M<n<1B")),
+)
 """Upper bounds of the Hub's size categories."""
 
 HUB_LICENCES = frozenset(
@@ -57,7 +60,7 @@ def header(name: str, census: Census, configs: list[dict[str, Any]]) -> dict[str
         "language": ["en"],
         **licence,
         "task_categories": ["visual-question-answering", "multiple-choice"],
-        "size_categories": [next((label for bound, label in SIZES if census.rows < bound), "n>1T")],
+        "size_categories": [next((label for bound, label in SIZES if census.rows < bound), "1B<n<10B")],
         "tags": sorted({"medical", "biology", "synthetic", *_writer_tags(census)}),
         "annotations_creators": ["machine-generated"],
         "configs": configs,

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
+from medvlsynther.export.columns import Published
 from medvlsynther.export.guards import open_image
-from medvlsynther.export.rows import Published, Row
+from medvlsynther.export.rows import Row
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 

@@ -99,6 +99,7 @@ def item_of(entry: Entry, writer: str) -> Item:
         reasoning=_thoughts(row.get("reasoning")),
         notes=_records(LintNote, row.get("lint")),
         trials=_records(Trial, row.get("trials")),
+        parent=_text(row.get("parent")) or None,
         origin=origin,
     )
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from medvlsynther.cards import Prompt
 from medvlsynther.context import Context
+from medvlsynther.export.columns import published
 from medvlsynther.export.guards import open_image
 from medvlsynther.export.lines import Line, Lines
 from medvlsynther.export.package import FOLDER, Order, ship
 from medvlsynther.export.prompt import asked, reply
-from medvlsynther.export.rows import Row, Tables, published
+from medvlsynther.export.rows import Row, Tables
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
 from medvlsynther.store.table import Table
 

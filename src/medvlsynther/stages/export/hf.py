@@ -5,9 +5,10 @@ from typing import Any
 
 from medvlsynther.context import Context
 from medvlsynther.export.audits import audits
+from medvlsynther.export.columns import DESCRIBED, Published, published
 from medvlsynther.export.croissant import croissant
 from medvlsynther.export.package import FOLDER, Order, Shipment, ship
-from medvlsynther.export.rows import DESCRIBED, Published, Row, Tables, published
+from medvlsynther.export.rows import Row, Tables
 from medvlsynther.export.shards import Shards, image_cells, schema
 from medvlsynther.records import Figure, Item, Label, Overlap, Question, Verdict
 from medvlsynther.rules.probes import Probe

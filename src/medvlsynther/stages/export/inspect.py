@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from medvlsynther.cards import Prompt
 from medvlsynther.catalog import ASSETS
 from medvlsynther.context import Context
+from medvlsynther.export.columns import published
 from medvlsynther.export.lines import Line, Lines, image_files
 from medvlsynther.export.package import FOLDER, Order, Shipment, ship
 from medvlsynther.export.prompt import asked
-from medvlsynther.export.rows import Row, Tables, published
+from medvlsynther.export.rows import Row, Tables
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
 from medvlsynther.store.table import Table
 

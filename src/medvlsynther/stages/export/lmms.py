@@ -8,9 +8,10 @@ import yaml
 from medvlsynther.cards import Prompt
 from medvlsynther.catalog import ASSETS
 from medvlsynther.context import Context
+from medvlsynther.export.columns import Published, published
 from medvlsynther.export.package import FOLDER, Order, Shipment, ship
 from medvlsynther.export.prompt import asked
-from medvlsynther.export.rows import Published, Row, Tables, published
+from medvlsynther.export.rows import Row, Tables
 from medvlsynther.export.shards import Shards, image_cells, schema
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
 from medvlsynther.store.table import Table

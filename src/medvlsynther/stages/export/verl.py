@@ -8,11 +8,12 @@ import pyarrow as pa
 from medvlsynther.cards import Prompt
 from medvlsynther.context import Context
 from medvlsynther.errors import InputError
+from medvlsynther.export.columns import Sourced, options_json, sourced
 from medvlsynther.export.package import FOLDER, Order, ship
 from medvlsynther.export.pixels import bounded
 from medvlsynther.export.processor import ModelFolder
 from medvlsynther.export.prompt import asked
-from medvlsynther.export.rows import Row, Sourced, Tables, options_json, sourced
+from medvlsynther.export.rows import Row, Tables
 from medvlsynther.export.shards import IMAGES, MESSAGES, Shards, featured, image_cells, plain_fields
 from medvlsynther.records import Figure, Item, Label, Question, Record, Verdict
 from medvlsynther.store.table import Table
