@@ -73,3 +73,9 @@ test-verl test-trl: test-%: .venv-%/.installed
 
 bench-export: install
 	$(BIN)/python benchmarks/export.py
+
+# What an audit costs beside the published way, and whether it finds every pair.
+.PHONY: bench-audit
+bench-audit: install-test
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python benchmarks/audit.py

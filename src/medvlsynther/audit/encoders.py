@@ -65,7 +65,7 @@ def _clip(weights: str) -> tuple[Encode, str]:
     try:
         import open_clip
     except ImportError:
-        raise MissingExtra("open_clip_torch", "encoders") from None
+        raise MissingExtra("open-clip-torch", "openclip") from None
     try:
         network, prepare = open_clip.create_model_from_pretrained(weights)
     except (RuntimeError, OSError, ValueError) as error:
@@ -81,7 +81,7 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError:
-        raise MissingExtra("torch", "encoders") from None
+        raise MissingExtra("torch", "openclip") from None
     return torch
 
 

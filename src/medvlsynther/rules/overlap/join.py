@@ -6,6 +6,7 @@ blocks of pairs; only what passes is measured. The result is the same under any 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-COARSE, FINE = 8, 32
+COARSE, FINE = 16, 64
 """Buckets of characters looked at first, and then."""
 
 CELLS = 1 << 21
@@ -50,45 +51,51 @@ def near_pairs(left: Sequence[str], right: Sequence[str], threshold: float) -> I
 
     Grows with len(left) * len(right), at a few nanoseconds a pair; memory is bounded by the texts themselves.
     """
-    places, others = _by_length(left), _by_length(right)
+    others = _by_length(right)
     lengths = np.array([len(right[place]) for place in others], dtype=np.int64)
     coarse, fine = (bags([right[place] for place in others], buckets) for buckets in (COARSE, FINE))
-    block = max(1, min(256, CELLS // max(1, len(others))))
-    for start in range(0, len(places), block):
-        chosen = places[start : start + block]
-        texts = [left[place] for place in chosen]
-        sizes = np.array([len(text) for text in texts], dtype=np.int64)
-        first, last = np.searchsorted(
-            lengths, (sizes[0] * threshold - _EPSILON, sizes[-1] / max(threshold, _EPSILON) + _EPSILON)
-        )
+    columns_first = np.ascontiguousarray(coarse.T)
+    most = max(1, min(256, CELLS // max(1, len(others))))
+    for chosen in _blocks(left, most):
+        size = len(left[chosen[0]])
+        shortest, longest = size * threshold - _EPSILON, size / max(threshold, _EPSILON) + _EPSILON
+        first, last = np.searchsorted(lengths, (shortest, longest))
         if first == last:
             continue
-        rows, columns = _survivors(texts, sizes, lengths[first:last], coarse[first:last], fine[first:last], threshold)
+        room = _room(size, lengths[first:last], threshold)
+        texts = [left[place] for place in chosen]
+        rows, columns = _survivors(texts, room, columns_first[:, first:last], fine[first:last])
         found = zip(rows.tolist(), (columns + first).tolist())
         yield from _measured([(chosen[row], others[column]) for row, column in found], left, right, threshold)
+
+
+def _blocks(texts: Sequence[str], most: int) -> Iterator[list[int]]:
+    """Places of texts of one length, no more than `most` together, from short to long."""
+    for _, same in groupby(_by_length(texts), key=lambda place: len(texts[place])):
+        while block := list(islice(same, most)):
+            yield block
 
 
 def _by_length(texts: Sequence[str]) -> list[int]:
     return sorted((place for place, text in enumerate(texts) if text), key=lambda place: len(texts[place]))
 
 
-def _survivors(
-    texts: Sequence[str],
-    sizes: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-    coarse: Bags,
-    fine: Bags,
-    threshold: float,
-) -> tuple[Indices, Indices]:
-    """Rows and columns of the pairs that lengths and bags leave possible."""
-    longest = np.maximum(sizes[:, None], lengths[None, :])
-    # A bag distance is half of (sum of differences + difference of lengths): each edit changes at most two counts.
-    room = (2 * np.floor((1 - threshold) * longest + _EPSILON)).astype(np.int32)
-    room -= np.abs(sizes[:, None] - lengths[None, :]).astype(np.int32)
+def _room(size: int, lengths: npt.NDArray[np.int64], threshold: float) -> npt.NDArray[np.int16]:
+    """How far the bags of a text of that length and of texts of those lengths may be apart.
+
+    Each edit changes at most two counts, and a difference in length is edits that change one each.
+    """
+    edits = np.floor((1 - threshold) * np.maximum(size, lengths) + _EPSILON)
+    room: npt.NDArray[np.int16] = np.minimum(2 * edits - np.abs(size - lengths), np.iinfo(np.int16).max).astype(np.int16)
+    return room
+
+
+def _survivors(texts: Sequence[str], room: npt.NDArray[np.int16], coarse: Bags, fine: Bags) -> tuple[Indices, Indices]:
+    """Rows and columns of the pairs that bags leave possible; `coarse` has a row a bucket, `fine` a row a text."""
     own = bags(texts, COARSE)
-    apart = np.zeros(longest.shape, dtype=np.int16)
-    for bucket in range(COARSE):
-        apart += np.abs(own[:, bucket, None] - coarse[None, :, bucket])
+    apart = np.abs(own[:, 0, None] - coarse[0])
+    for bucket in range(1, COARSE):
+        apart += np.abs(own[:, bucket, None] - coarse[bucket])
     rows, columns = np.nonzero(apart <= room)
     details = bags(texts, FINE)
     kept = np.zeros(len(rows), dtype=bool)
@@ -96,7 +103,7 @@ def _survivors(
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         differences = np.abs(details[rows[part]] - fine[columns[part]]).sum(axis=1, dtype=np.int32)
-        kept[part] = differences <= room[rows[part], columns[part]]
+        kept[part] = differences <= room[columns[part]]
     return rows[kept], columns[kept]
 
 
