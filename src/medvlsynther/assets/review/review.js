@@ -1,0 +1,512 @@
+"use strict";
+// The reviewing page. Text from items only ever becomes text nodes.
+const $ = (id) => document.getElementById(id);
+const rater = document.body.dataset.rater;
+const filters = [...document.querySelectorAll("[data-filter]")];
+const remembered = `review:${location.pathname}:${rater}`;
+const page = { places: [], done: new Set(), at: 0, item: null, began: 0, image: 0, rulings: {}, row: -1, mode: "items", pair: 0, sent: 0 };
+const view = { scale: 1, x: 0, y: 0, fit: true };
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function marked(text) {
+  const out = make("bdi");
+  const characters = [...text.text];
+  let last = 0;
+  for (const [start, end, rule] of text.spans) {
+    out.append(characters.slice(last, start).join(""), make("mark", { title: rule }, characters.slice(start, end).join("")));
+    last = end;
+  }
+  out.append(characters.slice(last).join(""), text.cut ? " …" : "");
+  return out;
+}
+
+async function call(path, body) {
+  const options = body ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {};
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("The server does not answer. Nothing was saved since the last “saved”.");
+  }
+  const text = await answer.text();
+  if (!answer.ok) {
+    let why = text;
+    try { why = JSON.parse(text).error; } catch { /* plain text */ }
+    throw new Error(why);
+  }
+  return JSON.parse(text);
+}
+
+function guarded(act) {
+  return async (...given) => {
+    try {
+      $("fault").hidden = true;
+      return await act(...given);
+    } catch (error) {
+      $("fault").textContent = error.message;
+      $("fault").hidden = false;
+      return undefined;
+    }
+  };
+}
+
+// ------------------------------------------------------------------------------------------------ queue
+
+function wanted() {
+  return Object.fromEntries(filters.map((field) => [field.dataset.filter, field.value]));
+}
+
+function show(id) {
+  for (const name of ["items-view", "pairs-view", "empty-view"]) $(name).hidden = name !== id;
+}
+
+const loadQueue = guarded(async (place) => {
+  const query = wanted();
+  localStorage.setItem(remembered, JSON.stringify(query));
+  const set = ["type", "modality", "anatomy", "band", "criterion", "rule"].filter((name) => query[name]).length + (query.status !== "accepted");
+  $("filters-count").textContent = set ? ` (${set})` : "";
+  const turn = ++page.sent;
+  const told = await call(`/api/queue?${new URLSearchParams({ rater, ...query })}`);
+  if (turn !== page.sent) return;
+  page.places = told.places;
+  page.done = new Set(told.done);
+  const asked = page.places.indexOf(place);
+  page.at = asked >= 0 ? asked : Math.max(0, page.places.findIndex((each) => !page.done.has(each)));
+  await open();
+});
+
+const open = guarded(async () => {
+  if (page.mode === "pairs") return openPair();
+  if (!page.places.length) {
+    page.item = null;
+    $("position").textContent = "0";
+    return show("empty-view");
+  }
+  const turn = ++page.sent;
+  const item = await call(`/api/item/${page.places[page.at]}?${new URLSearchParams({ rater })}`);
+  if (turn !== page.sent) return;
+  page.item = item;
+  page.image = 0;
+  page.row = -1;
+  page.rulings = {};
+  for (const ruling of item.state.decision?.rulings ?? []) page.rulings[ruling.criterion] = ruling;
+  page.began = performance.now();
+  show("items-view");
+  history.replaceState(null, "", `${location.pathname}${location.search}#item-${item.place}`);
+  draw();
+  drawImage();
+  document.querySelector(".right .scroll").scrollTop = 0;
+  $("source").scrollTop = 0;
+});
+
+const go = (step) => {
+  if (page.mode === "pairs") {
+    page.pair = Math.min(Math.max(0, page.pair + step), Number(document.body.dataset.pairs) - 1);
+    return open();
+  }
+  const at = Math.min(Math.max(0, page.at + step), page.places.length - 1);
+  if (at === page.at) return undefined;
+  page.at = at;
+  return open();
+};
+
+function nextOpen() {
+  const count = page.places.length;
+  for (let step = 1; step <= count; step += 1) {
+    const at = (page.at + step) % count;
+    if (!page.done.has(page.places[at])) {
+      page.at = at;
+      return open();
+    }
+  }
+  draw();
+  $("saved").textContent = "All of this queue are decided.";
+  return undefined;
+}
+
+// ------------------------------------------------------------------------------------------------- item
+
+function draw() {
+  const { item } = page;
+  const whole = item.whole;
+  $("position").textContent = `${page.at + 1} / ${page.places.length} · ${page.done.size} decided`;
+  $("stem").replaceChildren(marked(whole ? whole.question : item.question));
+  $("options").replaceChildren(...(whole ? whole.options : item.options).map((option, number) => drawOption(option, number, item)));
+  $("blind-bar").hidden = Boolean(whole);
+  $("decide-bar").hidden = !whole;
+  $("flags").replaceChildren(...drawFlags(item));
+  $("rest").replaceChildren(...(whole ? drawRest(whole) : []));
+  $("source").replaceChildren(...(whole ? drawSource(whole) : []));
+  const decision = item.state.decision;
+  for (const button of document.querySelectorAll("[data-decide]")) button.setAttribute("aria-pressed", String(decision?.decision === button.dataset.decide));
+  $("saved").textContent = decision ? `saved: ${decision.decision}` : "";
+}
+
+function drawOption(option, number, item) {
+  const letter = item.letters[number];
+  const whole = item.whole;
+  const key = whole?.answer === letter;
+  const chosen = item.state.answer === letter;
+  const words = [key ? "key" : "", chosen ? "your answer" : ""].filter(Boolean).join(", ");
+  return make("button", { class: `option${key ? " key" : ""}${chosen && !key ? " wrong" : ""}`, disabled: Boolean(whole), onclick: () => answer(letter) },
+    make("b", {}, letter), make("span", {}, marked(option)), words ? make("em", {}, words) : null);
+}
+
+function drawFlags(item) {
+  const found = [];
+  if (item.synthetic) found.push(make("span", { class: "badge" }, "drawn figure, no patient"));
+  if (!item.whole) return found;
+  for (const part of item.whole.about) found.push(make("span", { class: "badge" }, part));
+  if (item.whole.reject) found.push(make("span", { class: "badge bad" }, item.whole.reject));
+  return found;
+}
+
+function drawRest(whole) {
+  const found = [];
+  if (whole.notes.length) {
+    found.push(make("h3", {}, "Lint"), make("ul", { class: "lint" }, ...whole.notes.map(drawNote)));
+  }
+  if (whole.rubric) found.push(...drawRubric(whole.rubric));
+  if (whole.trials.length) {
+    found.push(make("h3", {}, "Models without and with the image"), make("ul", { class: "lint" },
+      ...whole.trials.map((trial) => make("li", {}, `${trial.model}, ${trial.view}: ${trial.right} of ${trial.asked} right`))));
+  }
+  found.push(make("p", { class: "muted" }, make("small", {}, `${page.item.item_id} · written by ${whole.writer}`)));
+  return found;
+}
+
+function drawNote(note) {
+  return make("li", {}, make("strong", { class: note.severity === "error" || note.severity === "quarantine" ? "bad-text" : "" }, `${note.rule} ${note.severity}`), " ", make("bdi", {}, note.detail));
+}
+
+function drawRubric(rubric) {
+  const score = rubric.score === null ? "no score" : rubric.score.toFixed(3);
+  const head = make("h3", {}, `Rubric ${rubric.name}: ${score}, ${rubric.passed ? "passed" : "not passed"} (${rubric.by})`);
+  const second = rubric.second ? make("p", { class: "muted" }, `${rubric.second.model}: ${rubric.second.passed === null ? "no opinion" : rubric.second.passed ? "passed" : `not met: ${rubric.second.failed.join(", ")}`}`) : null;
+  const columns = ["criterion", "points", "mark", "linter", "you"];
+  return [head, second, make("table", {},
+    make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col", class: name === "points" ? "n" : "" }, name)))),
+    make("tbody", {}, ...rubric.marks.map(drawMark)))].filter(Boolean);
+}
+
+function drawMark(mark, row) {
+  const lint = mark.lint === null ? make("span", { class: "muted" }, "–") : mark.lint.length ? make("bdi", { class: "bad-text", title: mark.lint.join("\n") }, mark.lint.map((each) => each.split(" ")[0]).join(", ")) : make("span", { class: "good-text" }, "ok");
+  const ruled = page.rulings[mark.criterion];
+  const button = (agrees, text, label) => make("button", { "aria-pressed": String(ruled?.agrees === agrees), "aria-label": `${label}: ${mark.title}`, onclick: () => rule(row, agrees) }, text);
+  return make("tr", { class: row === page.row ? "current" : "" },
+    make("td", { title: mark.text }, make("bdi", {}, mark.title), mark.note ? make("small", {}, make("bdi", {}, mark.note)) : null),
+    make("td", { class: "n" }, String(mark.weight)),
+    make("td", { class: mark.passed ? "good-text" : "bad-text" }, mark.passed ? "met" : mark.by === "missing" ? "missing" : "not met"),
+    make("td", {}, lint),
+    make("td", {}, make("div", { class: "rule" }, button(true, "agree", "Agree"), button(false, "disagree", "Disagree"))));
+}
+
+function drawSource(whole) {
+  const found = [];
+  const article = whole.article;
+  if (article) {
+    const standing = article.standing === "allowed" ? "good" : "bad";
+    found.push(make("p", {}, make("span", { class: `badge ${standing}`, title: article.attribution }, article.licence),
+      article.link ? make("a", { href: article.link, target: "_blank", rel: "noopener noreferrer" }, article.title || article.id) : make("bdi", {}, article.title || article.id),
+      make("small", {}, ` ${[article.journal, article.year].filter(Boolean).join(" ")}`)));
+  }
+  if (whole.caption) found.push(make("p", {}, make("strong", {}, `${whole.label || "Caption"} `), marked(whole.caption)));
+  whole.mentions.forEach((mention, number) => found.push(make("p", {}, make("small", {}, `${number + 1} `), marked(mention))));
+  return found;
+}
+
+const answer = guarded(async (letter) => {
+  if (page.item.whole) return;
+  const place = page.item.place;
+  const told = await call("/api/answer", { rater, place, letter, seconds: Math.min(86400, (performance.now() - page.began) / 1000) });
+  if (page.item.place !== place) return;
+  page.item = told;
+  draw();
+  recall();
+});
+
+function rule(row, agrees) {
+  const mark = page.item.whole.rubric.marks[row];
+  page.row = row;
+  page.rulings[mark.criterion] = { criterion: mark.criterion, marked: mark.passed, agrees };
+  keep();
+  draw();
+}
+
+// A draft lies in the browser until it is saved, so that a reload loses nothing.
+function draftName() {
+  return `${remembered}:draft:${page.item.item_id}:${page.item.whole?.seen ?? ""}`;
+}
+function keep(draft) {
+  const old = JSON.parse(localStorage.getItem(draftName()) ?? "{}");
+  localStorage.setItem(draftName(), JSON.stringify({ ...old, ...draft, rulings: page.rulings }));
+}
+function kept() {
+  return JSON.parse(localStorage.getItem(draftName()) ?? "{}");
+}
+function recall() {
+  page.rulings = { ...page.rulings, ...kept().rulings };
+  draw();
+}
+
+const decide = guarded(async (decision, more = {}) => {
+  const item = page.item;
+  if (!item?.whole) return;
+  $("saved").textContent = "saving …";
+  await call("/api/decide", { rater, place: item.place, decision, seen: item.whole.seen, rulings: Object.values(page.rulings), ...more });
+  localStorage.removeItem(draftName());
+  page.done.add(item.place);
+  await nextOpen();
+});
+
+const undo = guarded(async () => {
+  const last = await call("/api/undo", { rater });
+  if (!last.kind) { $("saved").textContent = "Nothing to undo."; return; }
+  if (last.kind === "pair") { setMode("pairs"); page.pair = last.place ?? 0; await open(); $("pair-saved").textContent = "undone"; return; }
+  setMode("items");
+  await loadQueue(last.place);
+  if (last.place !== null && page.item?.place !== last.place) { page.places.unshift(last.place); page.at = 0; await open(); }
+  $("saved").textContent = "undone";
+});
+
+// ---------------------------------------------------------------------------------------------- dialogs
+
+function openReject() {
+  const draft = { ...page.item.state.decision, ...kept() };
+  for (const box of $("reject-dialog").querySelectorAll("[name=tag]")) box.checked = (draft.tags ?? []).includes(box.value);
+  $("note").value = draft.note ?? "";
+  $("reject-dialog").showModal();
+}
+function rejection() {
+  return { tags: [...$("reject-dialog").querySelectorAll("[name=tag]:checked")].map((box) => box.value), note: $("note").value };
+}
+
+function openEdit() {
+  const { whole, state, letters } = page.item;
+  const before = kept().draft ?? (state.decision?.decision === "edit" ? state.decision : null) ?? { question: whole.question.text, options: whole.options.map((each) => each.text), key: whole.answer };
+  $("edit-stem").value = before.question;
+  $("edit-note").value = kept().note ?? state.decision?.note ?? "";
+  $("edit-options").replaceChildren(...before.options.map((option, number) => make("div", { class: "edit-option" },
+    make("label", {}, make("input", { type: "radio", name: "key", value: letters[number], "aria-label": `Option ${letters[number]} is the key` }), letters[number]),
+    make("input", { type: "text", value: option, maxlength: 20000, "aria-label": `Option ${letters[number]}` }))));
+  for (const radio of $("edit-options").querySelectorAll("[type=radio]")) radio.checked = radio.value === before.key;
+  $("edit-dialog").showModal();
+  $("edit-stem").focus();
+  tryEdit();
+}
+function draft() {
+  return {
+    question: $("edit-stem").value,
+    options: [...$("edit-options").querySelectorAll("[type=text]")].map((field) => field.value),
+    key: $("edit-options").querySelector("[type=radio]:checked")?.value ?? "",
+  };
+}
+const tryEdit = guarded(async () => {
+  const told = await call("/api/lint", { place: page.item.place, draft: draft() });
+  $("diff").replaceChildren(...told.difference.map(([sign, words]) => (sign === "=" ? words : make(sign === "+" ? "ins" : "del", {}, words))));
+  $("edit-lint").replaceChildren(...(told.notes.length ? told.notes.map(drawNote) : [make("li", { class: "good-text" }, "nothing found")]));
+  $("edit-save").disabled = !told.sound;
+  $("edit-state").textContent = told.sound ? "" : "An item needs a stem, two to ten options and a key.";
+  return told;
+});
+let typing = 0;
+$("edit-dialog").addEventListener("input", () => {
+  keep({ draft: draft(), note: $("edit-note").value });
+  clearTimeout(typing);
+  typing = setTimeout(tryEdit, 250);
+});
+$("reject-dialog").addEventListener("input", () => keep(rejection()));
+$("reject-dialog").addEventListener("close", () => { if ($("reject-dialog").returnValue === "save") decide("reject", rejection()); });
+$("edit-dialog").addEventListener("close", async () => {
+  if ($("edit-dialog").returnValue !== "save") return;
+  clearTimeout(typing);
+  const told = await tryEdit();
+  if (told?.sound) decide("edit", { draft: draft(), note: $("edit-note").value });
+});
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); dialog.querySelector("[value=save]")?.click(); }
+    else if (event.key === "Enter" && event.target.tagName === "INPUT") event.preventDefault();
+  });
+  dialog.addEventListener("cancel", () => { dialog.returnValue = "cancel"; });
+}
+
+const decisions = { accept: () => decide("accept", { note: kept().note ?? "" }), edit: openEdit, reject: openReject, unsure: () => decide("unsure", { note: kept().note ?? "" }) };
+
+// ------------------------------------------------------------------------------------------------ image
+
+function drawImage() {
+  const { images } = page.item;
+  const shown = images[page.image];
+  const missing = !shown || shown.missing;
+  $("image").hidden = missing;
+  $("no-image").hidden = !missing;
+  $("no-image").textContent = shown ? `The image ${shown.name} is missing from the store.` : "This item has no image.";
+  if (!missing) {
+    $("image").src = `/image/${shown.sha256}`;
+    $("image").alt = `Image ${page.image + 1} of ${images.length}`;
+  } else $("image").removeAttribute("src");
+  $("size").textContent = shown?.width ? `${shown.width} × ${shown.height} px` : "";
+  $("strip").hidden = images.length < 2;
+  $("strip").replaceChildren(...images.map((each, number) => make("button", { "aria-pressed": String(number === page.image), "aria-label": `Image ${number + 1}`, onclick: () => pickImage(number) },
+    each.missing ? "?" : make("img", { src: `/image/${each.sha256}`, alt: "" }))));
+  view.fit = true;
+}
+function pickImage(number) {
+  const count = page.item.images.length;
+  if (!count) return;
+  page.image = (number + count) % count;
+  drawImage();
+}
+function place() {
+  const image = $("image");
+  if (!image.naturalWidth) return;
+  const stage = $("stage").getBoundingClientRect();
+  if (view.fit) {
+    view.scale = Math.min(stage.width / image.naturalWidth, stage.height / image.naturalHeight);
+    view.x = (stage.width - image.naturalWidth * view.scale) / 2;
+    view.y = (stage.height - image.naturalHeight * view.scale) / 2;
+  }
+  image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+  image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
+  $("zoom").textContent = `${Math.round(view.scale * 100)} %`;
+}
+function zoom(factor, x, y) {
+  const stage = $("stage").getBoundingClientRect();
+  const px = x ?? stage.width / 2;
+  const py = y ?? stage.height / 2;
+  const scale = Math.min(32, Math.max(0.05, view.scale * factor));
+  view.x = px - ((px - view.x) * scale) / view.scale;
+  view.y = py - ((py - view.y) * scale) / view.scale;
+  view.scale = scale;
+  view.fit = false;
+  place();
+}
+function pan(x, y) { view.x += x; view.y += y; view.fit = false; place(); }
+function tone() {
+  const invert = document.querySelector("[data-tool=invert]").getAttribute("aria-pressed") === "true";
+  $("image").style.filter = `${invert ? "invert(1) " : ""}brightness(${$("level").value}%) contrast(${$("window").value}%)`;
+}
+function shift(id, step) { $(id).value = String(Number($(id).value) + step); tone(); }
+const tools = {
+  fit: () => { view.fit = true; place(); },
+  "full-size": () => zoom(1 / view.scale),
+  in: () => zoom(1.25),
+  out: () => zoom(0.8),
+  invert: () => { const button = document.querySelector("[data-tool=invert]"); button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true")); tone(); },
+  reset: () => { $("level").value = "100"; $("window").value = "100"; document.querySelector("[data-tool=invert]").setAttribute("aria-pressed", "false"); tone(); tools.fit(); },
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen().catch(() => {})),
+};
+$("image").addEventListener("load", place);
+$("image").addEventListener("error", () => { $("image").hidden = true; $("no-image").hidden = false; $("no-image").textContent = "The image cannot be shown."; });
+new ResizeObserver(place).observe($("stage"));
+$("stage").addEventListener("wheel", (event) => {
+  event.preventDefault();
+  const stage = $("stage").getBoundingClientRect();
+  zoom(Math.exp(-event.deltaY / 400), event.clientX - stage.left, event.clientY - stage.top);
+}, { passive: false });
+let held = null;
+$("stage").addEventListener("pointerdown", (event) => { held = [event.clientX, event.clientY]; $("stage").setPointerCapture(event.pointerId); });
+$("stage").addEventListener("pointermove", (event) => { if (held) { pan(event.clientX - held[0], event.clientY - held[1]); held = [event.clientX, event.clientY]; } });
+for (const name of ["pointerup", "pointercancel"]) $("stage").addEventListener(name, () => { held = null; });
+for (const id of ["level", "window"]) $(id).addEventListener("input", tone);
+for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => tools[button.dataset.tool]());
+
+// ------------------------------------------------------------------------------------------------ pairs
+
+function setMode(mode) {
+  page.mode = mode;
+  $("to-items").toggleAttribute("aria-current", mode === "items");
+  $("to-pairs")?.toggleAttribute("aria-current", mode === "pairs");
+  for (const id of ["order", "filters-open", "search"]) $(id).disabled = mode === "pairs";
+}
+const openPair = guarded(async () => {
+  const pair = await call(`/api/pair/${page.pair}?${new URLSearchParams({ rater })}`);
+  show("pairs-view");
+  $("position").textContent = `${page.pair + 1} / ${pair.count}`;
+  $("pair-told").replaceChildren(make("strong", {}, pair.kind), ` ${pair.measure}${pair.score === null ? "" : ` ${pair.score.toFixed(3)}`} `, make("bdi", { class: "muted" }, pair.evidence));
+  for (const side of ["left", "right"]) {
+    const image = $(`${side}-image`);
+    if (pair[side].sha256) image.src = `/image/${pair[side].sha256}`;
+    else image.removeAttribute("src");
+    $(`${side}-name`).textContent = `${pair[side].set} ${pair[side].id}${pair[side].sha256 ? "" : " (image not in the store)"}`;
+  }
+  $("pair-saved").textContent = pair.same ? `saved: ${pair.same}` : "";
+  for (const button of document.querySelectorAll("[data-same]")) button.setAttribute("aria-pressed", String(pair.same === button.dataset.same));
+});
+const adjudicate = guarded(async (same) => {
+  await call("/api/pair", { rater, place: page.pair, same });
+  if (page.pair + 1 < Number(document.body.dataset.pairs)) page.pair += 1;
+  await openPair();
+});
+for (const button of document.querySelectorAll("[data-same]")) button.addEventListener("click", () => adjudicate(button.dataset.same));
+
+// ------------------------------------------------------------------------------------------------- keys
+
+const anywhere = {
+  j: () => go(1), k: () => go(-1), "?": () => $("help").showModal(), "/": () => $("search").focus(), z: () => undo(),
+  p: () => { if (document.body.dataset.pairs !== "0") { setMode(page.mode === "pairs" ? "items" : "pairs"); open(); } },
+};
+const onPairs = { s: () => adjudicate("same"), d: () => adjudicate("different"), u: () => adjudicate("unsure") };
+const onItems = {
+  n: () => nextOpen(), v: () => answer(null), "+": tools.in, "=": tools.in, "-": tools.out, 0: tools.fit, o: tools["full-size"], i: tools.invert, x: tools.reset, f: tools.full,
+  "[": () => shift("level", -10), "]": () => shift("level", 10), "{": () => shift("window", -10), "}": () => shift("window", 10),
+  ",": () => pickImage(page.image - 1), ".": () => pickImage(page.image + 1),
+  ArrowLeft: () => pan(40, 0), ArrowRight: () => pan(-40, 0), ArrowUp: () => pan(0, 40), ArrowDown: () => pan(0, -40),
+};
+const onWhole = { a: decisions.accept, e: decisions.edit, r: decisions.reject, u: decisions.unsure, y: () => ruleNext(true), Y: () => ruleNext(false) };
+function ruleNext(agrees) {
+  const marks = page.item.whole.rubric?.marks ?? [];
+  if (!marks.length) return;
+  rule((page.row + 1) % marks.length, agrees);
+  document.querySelector("tr.current")?.scrollIntoView({ block: "nearest" });
+}
+function keyed(event) {
+  if (anywhere[event.key]) return anywhere[event.key];
+  if (page.mode === "pairs") return onPairs[event.key];
+  if (!page.item) return undefined;
+  if (/^[1-9]$/.test(event.key) && !page.item.whole) {
+    const letter = page.item.letters[Number(event.key) - 1];
+    return letter ? () => answer(letter) : undefined;
+  }
+  return onItems[event.key] ?? (page.item.whole ? onWhole[event.key] : undefined);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.matches("input, select")) event.target.blur();
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input, textarea, select")) return;
+  const act = keyed(event);
+  if (act) { event.preventDefault(); act(); }
+});
+
+for (const button of document.querySelectorAll("[data-decide]")) button.addEventListener("click", () => decisions[button.dataset.decide]());
+$("show").addEventListener("click", () => answer(null));
+$("undo").addEventListener("click", undo);
+$("pair-undo").addEventListener("click", undo);
+$("prev").addEventListener("click", () => go(-1));
+$("next").addEventListener("click", () => go(1));
+$("help-open").addEventListener("click", () => $("help").showModal());
+$("to-items").addEventListener("click", (event) => { event.preventDefault(); setMode("items"); open(); });
+$("to-pairs")?.addEventListener("click", (event) => { event.preventDefault(); setMode("pairs"); open(); });
+$("filters-open").addEventListener("click", () => {
+  $("filters").hidden = !$("filters").hidden;
+  $("filters-open").setAttribute("aria-expanded", String(!$("filters").hidden));
+});
+for (const field of filters) field.addEventListener("change", () => loadQueue());
+
+const before = JSON.parse(localStorage.getItem(remembered) ?? "{}");
+for (const field of filters) {
+  const value = before[field.dataset.filter];
+  if (value !== undefined && (field.tagName === "INPUT" || [...field.options].some((option) => option.value === value))) field.value = value;
+}
+const asked = /^#item-(\d+)$/.exec(location.hash);
+loadQueue(asked ? Number(asked[1]) : undefined).then(() => { if (page.item?.whole) recall(); });
