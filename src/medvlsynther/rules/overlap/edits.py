@@ -66,7 +66,7 @@ def one_word_apart(left: Sequence[str], right: Sequence[str], least_words: int) 
 
 def _table(texts: Sequence[str], least_words: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
     """All hashes of all texts, sorted, and the text that each belongs to."""
-    parts = [(place, struck_out(text)) for place, text in enumerate(texts) if text.count(" ") + 1 >= least_words]
+    parts = [(place, struck_out(text)) for place, text in enumerate(texts) if len(text.split()) >= least_words]
     if not parts:
         return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
     keys = np.concatenate([hashes for _, hashes in parts])
