@@ -17,9 +17,7 @@ def run(
         str, typer.Option(metavar="NAME,NAME", help="Reviewers who share the work (default: all see all).")
     ] = "",
     overlap: Annotated[float, typer.Option(help="Share of the items that all of them see, 0 to 1.")] = 0.2,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; others than this at your own risk.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this at your own risk.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port (default: a free one).")] = 0,
     sets: Sets = None,
     site: SiteFile = None,

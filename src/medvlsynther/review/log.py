@@ -5,12 +5,15 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import ValidationError
+import orjson
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from medvlsynther.errors import BadSetting, StoreTrouble
-from medvlsynther.records import Decision
-from medvlsynther.rules.reviews import Entry, Sheet
+from medvlsynther.errors import BadSetting, MissingInput, StoreTrouble
+from medvlsynther.fingerprint import text_hash
+from medvlsynther.records import Decision, Record
+from medvlsynther.rules.reviews import Entry, Sameness, Sheet
 
 SUFFIX = ".jsonl"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -105,3 +108,37 @@ class Logs:
         """What every reviewer decided in the end, reviewers by name."""
         for rater in self.raters():
             yield from self.sheet(rater).decisions()
+
+
+class Reviews(Record):
+    """The logs of one run as a recipe's setting: written as the folder, known by what stands in it."""
+
+    decisions: tuple[Decision, ...] = ()
+    """Of all reviewers, by name."""
+    pairs: dict[str, tuple[Sameness, ...]] = Field(default_factory=dict)
+    """Pair of images to what reviewers said of it."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _at(cls, value: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        """A folder of logs, read.
+
+        Raises: MissingInput where there is none.
+        """
+        if not isinstance(value, str):
+            return build(value)
+        logs = Logs(Path(value))
+        names = logs.raters()
+        if not names:
+            raise MissingInput(f"No reviews in {value!r}", mend="medvlsynther review RECIPE says where it keeps them")
+        pairs: dict[str, list[Sameness]] = {}
+        for name in names:
+            for pair, entry in logs.sheet(name).latest("pair").items():
+                pairs.setdefault(pair, []).append(entry.same or "unsure")
+        return cls(decisions=tuple(logs.decisions()), pairs={pair: tuple(said) for pair, said in pairs.items()})
+
+    def identity(self) -> object:
+        """What decides a result: what was said, not how long it took."""
+        fields = {"answer", "correct", "seconds", "rulings"}
+        said = [each.model_dump(mode="json", exclude=fields) for each in self.decisions]
+        return {"reviews": text_hash(orjson.dumps([said, self.pairs], option=orjson.OPT_SORT_KEYS))}

@@ -25,7 +25,7 @@ from medvlsynther.review.log import Logs, rater_name
 from medvlsynther.review.queue import ORDERS, Filter, Plan, queue
 from medvlsynther.review.shelf import Shelf
 from medvlsynther.rules import raters
-from medvlsynther.rules.reviews import TAGS, Entry, Sameness, sound, wording
+from medvlsynther.rules.reviews import TAGS, Entry, Sameness, pair_id, sound, wording
 from medvlsynther.store.images import ImageStore
 
 FOLDER = ASSETS / "review"
@@ -282,7 +282,7 @@ class Review:
             return _json({"kind": None})
         last = stack[-1]
         self.logs.add(rater, Entry(kind="undo", item_id=last.item_id, at=_now()))
-        pairs = [views.pair_id(pair) for pair in self.shelf.pairs] if last.kind == "pair" else []
+        pairs = [pair_id(pair) for pair in self.shelf.pairs] if last.kind == "pair" else []
         place = pairs.index(last.item_id) if last.item_id in pairs else self.shelf.by_id.get(last.item_id)
         return _json({"kind": last.kind, "place": place})
 
@@ -304,7 +304,7 @@ class Review:
         """Keep a word on a pair."""
         if not 0 <= said.place < len(self.shelf.pairs):
             raise HTTPException(404, "There is no such pair")
-        name = views.pair_id(self.shelf.pairs[said.place])
+        name = pair_id(self.shelf.pairs[said.place])
         self.logs.add(rater_name(said.rater), Entry(kind="pair", item_id=name, at=_now(), same=said.same))
         return _json({"saved": True})
 

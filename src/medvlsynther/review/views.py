@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from medvlsynther.records import LETTERS, Figure, Item, LintNote, Mark, Overlap, Verdict
+from medvlsynther.records import LETTERS, Figure, Item, LintNote, Mark, Verdict
 from medvlsynther.review.shelf import Shelf, Shown
 from medvlsynther.rules.highlight import linted, spans
-from medvlsynther.rules.reviews import Entry, wording
+from medvlsynther.rules.reviews import Entry, pair_id, wording
 from medvlsynther.store.images import ImageStore
 
 LONGEST = 100_000
@@ -138,12 +138,6 @@ def difference(old: str, new: str) -> list[list[str]]:
             continue
         parts += [[sign, "".join(words)] for sign, words in (("-", before[a:b]), ("+", after[c:d])) if words]
     return parts
-
-
-def pair_id(pair: Overlap) -> str:
-    """Name of a pair in logs."""
-    left = f"{pair.train_set}:{pair.train_id}[{pair.train_image}]"
-    return f"{left} | {pair.test_set}:{pair.test_id}[{pair.test_image}]"
 
 
 def pair_view(shelf: Shelf, place: int, images: ImageStore) -> dict[str, Any]:

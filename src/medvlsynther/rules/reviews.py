@@ -1,13 +1,14 @@
 """What reviewers did, entry by entry, and what it amounts to: decisions in force, and what becomes of each item."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Literal
 
 from pydantic import Field
 
 from medvlsynther.fingerprint import text_hash
-from medvlsynther.records import LETTERS, Decision, Item, Record, Ruling
+from medvlsynther.records import LETTERS, Decision, Item, Overlap, Record, Ruling
 
 TAGS: Mapping[str, str] = {
     "wrong_key": "the key is wrong",
@@ -152,15 +153,23 @@ def _told(decision: Decision) -> str:
     return f"{decision.rater}: {words}{': ' if words and decision.note else ''}{decision.note}"
 
 
-def edited(item: Item, decision: Decision) -> Item:
-    """The item in a reviewer's words, with the next number and its parent named.
+def pair_id(pair: Overlap) -> str:
+    """Name of a pair of images in logs."""
+    left = f"{pair.train_set}:{pair.train_id}[{pair.train_image}]"
+    return f"{left} | {pair.test_set}:{pair.test_id}[{pair.test_image}]"
+
+
+def edited(item: Item, decision: Decision, taken: Collection[str]) -> Item:
+    """The item in a reviewer's words, with the next number that is not `taken`, and its parent named.
 
     Thoughts, counts and lint notes were about the old words, so they go.
     """
     stem, _, number = item.item_id.rpartition("#")
+    following = count(int(number) + 1) if stem and number.isdecimal() else count(1)
+    names = (f"{stem or item.item_id}#{each}" for each in following)
     return item.model_copy(
         update={
-            "item_id": f"{stem}#{int(number) + 1}" if number.isdigit() else f"{item.item_id}#1",
+            "item_id": next(name for name in names if name not in taken),
             "parent": item.item_id,
             "question": decision.question if decision.question is not None else item.question,
             "options": decision.options or item.options,

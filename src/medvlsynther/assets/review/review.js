@@ -426,8 +426,10 @@ for (const button of document.querySelectorAll("[data-tool]")) button.addEventLi
 
 function setMode(mode) {
   page.mode = mode;
-  $("to-items").toggleAttribute("aria-current", mode === "items");
-  $("to-pairs")?.toggleAttribute("aria-current", mode === "pairs");
+  for (const each of ["items", "pairs"]) {
+    if (each === mode) $(`to-${each}`)?.setAttribute("aria-current", "page");
+    else $(`to-${each}`)?.removeAttribute("aria-current");
+  }
   for (const id of ["order", "filters-open", "search"]) $(id).disabled = mode === "pairs";
 }
 const openPair = guarded(async () => {
