@@ -178,6 +178,28 @@ def test_whatever_a_row_holds_it_is_read_or_counted(row: Any) -> None:
     assert len(results) + len(rejects) == 1
 
 
+def test_deep_long_and_crooked_values_end_quickly(tmp_path: Path) -> None:
+    deep = "[" * 900 + "]" * 900
+    lines = [
+        json.dumps(plain(id=1)).replace('"<answer>B</answer>"', deep),
+        json.dumps(plain(id=2, reply="<answer>A" * 100_000)),
+        json.dumps(plain(id={"a": 1})),
+        json.dumps(plain(id=4)).replace('"Which?"', '"\\ud800"'),
+    ]
+    (tmp_path / "set.jsonl").write_text("\n".join(lines))
+    results, rejects = split(tmp_path / "set.jsonl")
+    assert [one.answers[0].failure for one in results] == ["no_reply", "reply_too_long", None, None]
+    assert not rejects
+    assert results[2].question.question_id == "set/row 3"
+
+
+def test_a_table_goes_on_after_a_cell_that_is_too_long(tmp_path: Path) -> None:
+    rows: list[Row] = [vlmevalkit(), vlmevalkit(index=8, question="x" * 200_000), vlmevalkit(index=9)]
+    results, rejects = split(tsv(tmp_path / "set.tsv", rows))
+    assert [one.question.question_id for one in results] == ["set/7", "set/9"]
+    assert [one.reason for one in rejects] == ["row_unreadable"]
+
+
 def test_files_that_are_no_results_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInput):
         list(read_results(tmp_path / "nothing.jsonl"))

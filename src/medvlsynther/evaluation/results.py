@@ -24,6 +24,8 @@ FILE_LIMIT_BYTES = 1 << 30
 LINE_LIMIT_BYTES = 1 << 26
 """Longest line."""
 
+_END = object()
+
 
 def read_results(path: Path, model: str = "") -> Iterator[Result | Reject]:
     """Every row of a result file in order, and a Reject for each that cannot be used.
@@ -118,11 +120,16 @@ def _list(path: Path) -> Iterator[object]:
 
 def _table(path: Path, delimiter: str) -> Iterator[object]:
     csv.field_size_limit(TEXT_LIMIT)
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from csv.DictReader(file, delimiter=delimiter)
-    except csv.Error:
-        yield None
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.DictReader(file, delimiter=delimiter)
+        while True:
+            try:
+                row: object = next(rows, _END)
+            except csv.Error:
+                row = None
+            if row is _END:
+                return
+            yield row
 
 
 def _sheet(path: Path) -> Iterator[object]:
@@ -136,11 +143,13 @@ def _sheet(path: Path) -> Iterator[object]:
     _check_size(path)
     try:
         rows = load_workbook(path, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True)
-    except (InvalidFileException, BadZipFile, KeyError, OSError, ValueError) as error:
-        raise BadSetting(f"Cannot read {path.name}: {error}", mend="Give a workbook of Excel, or a .tsv") from None
-    titles = [str(title) for title in next(rows, ())]
-    for row in rows:
-        yield dict(zip(titles, row, strict=False))
+        titles = [str(title) for title in next(rows, ())]
+        for row in rows:
+            yield dict(zip(titles, row, strict=False))
+    except (InvalidFileException, BadZipFile, SyntaxError, LookupError, OSError, ValueError) as error:
+        raise BadSetting(
+            f"Cannot read {path.name}: {error}", mend="Give a whole workbook of Excel, or a .tsv"
+        ) from None
 
 
 def _check_size(path: Path) -> None:

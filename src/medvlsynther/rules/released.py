@@ -122,7 +122,7 @@ def released_object(reply: str) -> dict[str, Any] | None:
 
 def released_extract(reply: str) -> str:
     """The text that regrading takes for the answer: last tag's first line, else what follows the last cue, else all."""
-    tagged = _ANSWER.findall(reply)
+    tagged = _ANSWER.findall(_closed(reply, "</answer>"))
     if tagged:
         text = tagged[-1].strip()
         line = _FIRST_LINE.match(text)
@@ -130,6 +130,12 @@ def released_extract(reply: str) -> str:
     else:
         text = _after_cue(reply)
     return _TAGS.sub("", text).strip()
+
+
+def _closed(text: str, closing: str) -> str:
+    """All up to the last closing tag, in any case: what lies behind it matches no pair, and looking costs its square."""
+    ends = [found.end() for found in re.finditer(re.escape(closing), text, re.IGNORECASE)]
+    return text[: ends[-1]] if ends else ""
 
 
 def _after_cue(reply: str) -> str:
@@ -168,22 +174,24 @@ def _regraded(said: str, options: Mapping[str, str], answer: str, answer_text: s
 
 def released_infer(reply: str, answer: str, answer_text: str) -> Predicted:
     """Grading at inference time: the first tag's content, else the whole reply, compared exactly."""
-    tagged = _ANSWER.search(reply.strip())
+    tagged = _ANSWER.search(_closed(reply.strip(), "</answer>"))
     text = (tagged[1] if tagged else reply).strip()
     return Predicted(text=text, correct=_equals(text, answer_text, answer))
 
 
 def released_glm(reply: str, answer: str, answer_text: str) -> Predicted:
     """Grading of the GLM baseline: a loose cascade that ends with the last lone A to E of the last 200 characters."""
-    text = _GLM_THOUGHT.sub(" ", reply.strip())
-    box = _GLM_BOX.search(text)
+    text = reply.strip()
+    thoughts = _closed(text, "</think>")
+    text = _GLM_THOUGHT.sub(" ", thoughts) + text[len(thoughts) :]
+    box = _GLM_BOX.search(_closed(text, "<|end_of_box|>"))
     said = _glm_letter(" ".join((box[1] if box else text).split()))
     return Predicted(text=said, correct=_equals(said, answer_text, answer))
 
 
 def _glm_letter(text: str) -> str:
-    for cue in _GLM_CUES:
-        match = cue.search(text)
+    for place, cue in enumerate(_GLM_CUES):
+        match = cue.search(text if place else _closed(text, "</answer>"))
         if match:
             return match[1].upper()
     letters = _GLM_LETTER.findall(text[-_GLM_WINDOW:])

@@ -10,6 +10,9 @@ from medvlsynther.errors import InputError
 from medvlsynther.questions.entry import TEXT_LIMIT, clean, gold, read_options
 from medvlsynther.records import Answer, Question
 
+REPLY_LIMIT = 200_000
+"""Characters of the longest reply that is graded: some of the published rules take quadratic time."""
+
 _OPTION = re.compile(r"^[ \t]*\(?([A-J])[.):][ \t]+(?=\S)", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]*(?:options|choices)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"<\||<end_of_turn>|\n[ \t]*\n")
@@ -53,7 +56,8 @@ def result(
     key = gold(options, clean(answer), label.strip())
     if key.faults or key.letter is None:
         raise InputError(key.faults[0] if key.faults else "no_options", f"key {label or answer!r}"[:200])
-    named = f"{dataset}/{place.number if number is None else number}"
+    dataset = clean(dataset) or place.file.stem
+    named = f"{dataset}/{clean(str(number)) if isinstance(number, (str, int)) else f'row {place.number + 1}'}"
     asked = Question(
         question_id=named,
         dataset=dataset,
@@ -63,19 +67,16 @@ def result(
         answer=key.letter,
         split="test",
     )
-    answers = tuple(
-        Answer(
-            question_id=named,
-            dataset=dataset,
-            model=place.model,
-            rollout=rollout,
-            text=text.encode("utf-8", "replace").decode(),
-            finish=finish,
-        )
-        for rollout, (text, finish) in enumerate(replies)
-    )
     lost = Answer(question_id=named, dataset=dataset, model=place.model, failure="no_reply", finish="error")
+    answers = tuple(_answered(lost, rollout, text, finish) for rollout, (text, finish) in enumerate(replies))
     return Result(asked, answers or (lost,))
+
+
+def _answered(lost: Answer, rollout: int, text: str, finish: str) -> Answer:
+    if len(text) > REPLY_LIMIT:
+        return lost.model_copy(update={"rollout": rollout, "failure": "reply_too_long"})
+    text = text.encode("utf-8", "replace").decode()
+    return lost.model_copy(update={"rollout": rollout, "text": text, "finish": finish, "failure": None})
 
 
 def text_of(row: Mapping[str, Any], *names: str) -> str:
@@ -115,10 +116,10 @@ def options_in(prompt: str) -> tuple[str, ...]:
     return tuple(options)
 
 
-def first_texts(value: object) -> list[str]:
-    """The texts of a list, or of lists in a list; a text alone is one."""
+def texts_in(value: object, depth: int = 3) -> list[str]:
+    """The texts of a list, or of lists in a list; a text alone is one. Nothing lies deeper than `depth` lists."""
     if isinstance(value, str):
         return [value]
-    if isinstance(value, Sequence):
-        return [text for part in value for text in first_texts(part)]
+    if isinstance(value, Sequence) and depth:
+        return [text for part in value for text in texts_in(part, depth - 1)]
     return []

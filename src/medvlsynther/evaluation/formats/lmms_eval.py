@@ -7,7 +7,7 @@ equals `filtered_resps`, so that options are read from `input`.
 from collections.abc import Mapping
 from typing import Any
 
-from medvlsynther.evaluation.formats._common import Place, Result, first_texts, options_of, result, text_of
+from medvlsynther.evaluation.formats._common import Place, Result, options_of, result, text_of, texts_in
 
 
 def fits(row: Mapping[str, Any]) -> bool:
@@ -20,7 +20,7 @@ def read(row: Mapping[str, Any], place: Place) -> Result:
 
     Raises: InputError (no_options, gold_outside_options, …).
     """
-    prompt = "\n".join(first_texts(row.get("input") or row.get("arguments")))
+    prompt = "\n".join(texts_in(row.get("input") or row.get("arguments")))
     doc = row["doc"] if isinstance(row.get("doc"), dict) else {}
     label = text_of(doc, "answer_label")
     target = text_of(row, "target") or text_of(doc, "answer")
@@ -33,5 +33,5 @@ def read(row: Mapping[str, Any], place: Place) -> Result:
         options=options_of(doc, prompt),
         label=label or (target if is_letter else ""),
         answer="" if is_letter else target,
-        replies=[(text, "stop") for text in first_texts(row.get("resps") or row["filtered_resps"])],
+        replies=[(text, "stop") for text in texts_in(row.get("resps") or row["filtered_resps"])],
     )

@@ -8,7 +8,7 @@ Fields: `options` (mapping, list, either as text, or in the lines of `prompt`); 
 from collections.abc import Mapping
 from typing import Any
 
-from medvlsynther.evaluation.formats._common import Place, Result, first_texts, options_of, result, text_of
+from medvlsynther.evaluation.formats._common import Place, Result, options_of, result, text_of, texts_in
 
 REPLY = ("reply", "response", "output", "output_text", "prediction", "text")
 REPLIES = ("replies", "outputs", "responses")
@@ -37,5 +37,5 @@ def read(row: Mapping[str, Any], place: Place) -> Result:
         options=options_of(row, prompt),
         label=label,
         answer=answer,
-        replies=[(text, text_of(row, "finish", "finish_reason") or "stop") for text in first_texts(given)],
+        replies=[(text, text_of(row, "finish", "finish_reason") or "stop") for text in texts_in(given)],
     )
