@@ -13,11 +13,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from medvlsynther import catalog
+from medvlsynther.pipeline.plan import signature
 from medvlsynther.records import ArticleRef, Figure, ImageRef, Item, Licence, Origin, Reject
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store
@@ -123,10 +125,11 @@ def export(root: Path, stage: str) -> tuple[int, float, int, int]:
     folder.mkdir()
     store = Store(root / "store")
     desk = Desk(store, folder, ImageStore(store.images))
-    items, figures = Table(Item, root / "items.parquet"), Table(Figure, root / "figures.parquet")
+    tables: dict[str, Table[Any] | None] = dict.fromkeys(signature(stage).tables)
+    tables |= {"items": Table(Item, root / "items.parquet"), "figures": Table(Figure, root / "figures.parquet")}
     run = catalog.module("stages", stage).run
     before = time.process_time()
-    rows = sum(1 for _ in run(desk, items, figures, None, None, name="bench", **FORMATS[stage]))
+    rows = sum(1 for _ in run(desk, **tables, name="bench", **FORMATS[stage]))
     spent = time.process_time() - before
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return rows, spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, size

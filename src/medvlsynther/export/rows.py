@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import pyarrow.parquet as pq
 
@@ -77,9 +77,9 @@ def served(
     if not 0.0 <= split < 1.0:
         raise BadSetting(f"split is {split}", mend="Give the share of validation, from 0 to below 1")
     index = 0
-    drawn = along(tables.items, tables.figures, "figure_id")
-    judged, labelled = _about(tables.items, tables.verdicts), _about(tables.items, tables.labels)
-    for (item, figure), verdict, label in zip(drawn, judged, labelled, strict=True):
+    judged, labelled = _Told(tables.verdicts), _Told(tables.labels)
+    for item, figure in along(tables.items, tables.figures, "figure_id"):
+        verdict, label = judged.about(item), labelled.about(item)
         try:
             check_item(item, figure)
             images = tuple(_image_bytes(figure, read))
@@ -92,23 +92,30 @@ def served(
         index += 1
 
 
-def _about(items: Table[Item], told: Table[R] | None) -> Iterator[R | None]:
-    """For each item what a table tells about it, None where it is silent: an imported item may not have been judged.
+class _Told(Generic[R]):
+    """What a table tells about items that come in its order; an imported item may not have been judged.
 
-    Both are in the same relative order; only the ids of `told` are held in memory.
-
-    Raises: MissingInput where they are not.
+    Only the ids of the table are held in memory.
     """
-    known = set() if told is None else set(pq.read_table(told.path, columns=["item_id"])["item_id"].to_pylist())
-    rest = iter(told or ())
-    for item in items:
-        if item.item_id not in known:
-            yield None
-            continue
-        partner = next((row for row in rest if row.item_id == item.item_id), None)
-        if partner is None:
-            raise MissingInput(f"{item.item_id!r} stands at another place", mend="Tables must keep their order")
-        yield partner
+
+    def __init__(self, table: Table[R] | None) -> None:
+        self._known: frozenset[str] = frozenset()
+        self._rest: Iterator[R] = iter(())
+        if table is not None:
+            self._known = frozenset(pq.read_table(table.path, columns=["item_id"])["item_id"].to_pylist())
+            self._rest = iter(table)
+
+    def about(self, item: Item) -> R | None:
+        """The row about this item; None where the table is silent.
+
+        Raises: MissingInput where the table has another order than the items.
+        """
+        if item.item_id not in self._known:
+            return None
+        for row in self._rest:
+            if row.item_id == item.item_id:
+                return row
+        raise MissingInput(f"{item.item_id!r} stands at another place", mend="Tables must keep their order")
 
 
 def _image_bytes(figure: Figure, read: Reader) -> Iterator[bytes]:
