@@ -133,7 +133,7 @@ def released_extract(reply: str) -> str:
 
 
 def _closed(text: str, closing: str) -> str:
-    """All up to the last closing tag, in any case: what lies behind it matches no pair, and looking costs its square."""
+    """All up to the last closing tag, in any case: what lies behind it is in no pair, and looking costs its square."""
     ends = [found.end() for found in re.finditer(re.escape(closing), text, re.IGNORECASE)]
     return text[: ends[-1]] if ends else ""
 
