@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from medvlsynther import records
 from medvlsynther.errors import MissingInput
 from medvlsynther.records import ArticleRef, Figure, GivenLabel, ImageRef, Licence, Panel, Record, Reject
-from medvlsynther.store.table import Table, TableWriter, along, arrow_schema, matching
+from medvlsynther.store.table import Table, TableWriter, along, arrow_schema
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 rejects = st.builds(Reject, id=words, reason=words, detail=words)
@@ -100,7 +100,3 @@ def test_along_pairs_rows_and_skips_partners_without_one() -> None:
 def test_along_refuses_a_row_without_a_partner() -> None:
     with pytest.raises(MissingInput, match="'z'"):
         list(along([reject("z")], map(reject, "abc"), "id"))
-
-
-def test_matching_without_a_table_gives_none() -> None:
-    assert list(matching([reject("a")], None, "id")) == [(reject("a"), None)]

@@ -132,10 +132,3 @@ def along(left: Iterable[R], right: Iterable[S], on: str) -> Iterator[tuple[R, S
             if partner is None:
                 raise MissingInput(f"No row with {on} {key!r} to go with it", mend="Tables must keep their order")
         yield row, partner
-
-
-def matching(left: Iterable[R], right: Iterable[S] | None, on: str) -> Iterator[tuple[R, S | None]]:
-    """Like `along`, for a table that a recipe may leave out: without it every partner is None."""
-    if right is None:
-        return ((row, None) for row in left)
-    return along(left, right, on)
