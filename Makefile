@@ -23,7 +23,7 @@ demo: install
 test: install-test
 	$(BIN)/python -m pytest
 
-check: format lint types layers test
+check: format lint types layers test test-torch
 
 format: install-test
 	$(BIN)/ruff format --check .
@@ -79,3 +79,17 @@ bench-export: install
 bench-audit: install-test
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/audit.py
+
+# Real inference by tiny models with random weights, in process and behind servers, with a CPU build of torch.
+.PHONY: test-torch test-llama
+
+REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
+
+test-torch: .venv-torch/.installed
+	$(REAL) tests/engines/test_transformers.py tests/test_real_inference.py
+
+.venv-torch/.installed: pyproject.toml constraints.txt tests/tools/torch.txt
+	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet --constraint constraints.txt --constraint tests/tools/torch.txt \
+	  --editable '.[transformers]' hypothesis pytest pytest-timeout
+	touch $@

@@ -168,7 +168,7 @@ class OpenAI:
             reply_tokens=_count(payload, "usage", "completion_tokens"),
         )
         text = _text(_at(message, "content")) or _text(_at(message, "refusal"))
-        return _answer(text, _text(reasoning), _at(payload, "choices", 0, "finish_reason"), usage)
+        return settled(text, _text(reasoning), _at(payload, "choices", 0, "finish_reason"), usage)
 
 
 class Anthropic:
@@ -215,7 +215,7 @@ class Anthropic:
             cached_tokens=cached,
             reply_tokens=_count(payload, "usage", "output_tokens"),
         )
-        return _answer(text, reasoning, _at(payload, "stop_reason"), usage)
+        return settled(text, reasoning, _at(payload, "stop_reason"), usage)
 
 
 class Gemini:
@@ -263,7 +263,7 @@ class Gemini:
             reply_tokens=_count(counts, "candidatesTokenCount") + _count(counts, "thoughtsTokenCount"),
         )
         blocked = _at(payload, "promptFeedback", "blockReason")
-        return _answer(text, reasoning, _at(payload, "candidates", 0, "finishReason") or blocked, usage)
+        return settled(text, reasoning, _at(payload, "candidates", 0, "finishReason") or blocked, usage)
 
 
 WIRES: Mapping[str, Wire] = {"openai": OpenAI(), "anthropic": Anthropic(), "gemini": Gemini()}
@@ -333,7 +333,11 @@ def _with_extra(body: dict[str, Any], question: Question, kind: Kind) -> dict[st
     return {key: value for key, value in (body | extra).items() if value is not None}
 
 
-def _answer(text: str, reasoning: str, finish: object, usage: Usage) -> Answer:
+def settled(text: str, reasoning: str, finish: object, usage: Usage) -> Answer:
+    """An answer with thoughts taken out of its text, and the finish in our own words.
+
+    Raises: ReplyError (empty_reply) when no text is left.
+    """
     word = finish.lower() if isinstance(finish, str) else "stop"
     word = _FINISHES.get(word, word)[:40]
     if not reasoning and "</think>" in text and (thought := _THOUGHT.match(text)):

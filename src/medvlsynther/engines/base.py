@@ -104,11 +104,15 @@ class Endpoint(Record):
     server: str | None = None
     """Kind of server, e.g. "vllm", "anthropic" (engines/_servers.py has the list); None: found out at the start."""
     served_as: str | None = None
-    """Model name on the server; None takes the card's `repo`."""
+    """Model name on the server, or folder of the weights; None takes the card's `repo`."""
     key_env: str | None = None
     """Environment variable that holds the key; the key itself stands nowhere."""
     concurrency: int = Field(default=64, ge=1)
-    """Most requests in flight."""
+    """Most requests in flight at servers."""
+    batch: int = Field(default=8, ge=1)
+    """Most requests computed at once in this process."""
+    device: str | None = None
+    """Where weights run in this process: "cpu", "cuda:1", …; None takes the fastest there is."""
     requests_per_minute: float | None = Field(default=None, gt=0)
     """Most requests sent in a minute, where the provider sets a limit."""
     tokens_per_minute: float | None = Field(default=None, gt=0)

@@ -1,0 +1,117 @@
+"""Real inference from the first stage to the last: a tiny model with random weights, in process and behind servers.
+
+What the model says is noise; that every figure ends as an item or as a reject with a reason, whatever the servers do
+on the way, is not.
+"""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medvlsynther.store.layout import DONE
+from tests.conftest import ROOT
+from tests.tools import tiny
+
+tiny.require()
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+FIGURES = 24
+AUDITED = ("audited", "--set", "collect.path=bundled:miniature", "--set", f"curate.total={FIGURES}")
+ASKED = ("generate", "verify", "label")
+WARM = "{temperature: 1.0, max_tokens: 300}"
+SHORT = "{temperature: 1.0, max_tokens: 40}"
+FAULTS = "500,reset,429,garbage,empty,503,cut"
+IN_PROCESS = 'models: {"*": {engine: transformers, device: cpu}}\n'
+SERVED = """\
+models:
+  "*": {{engine: openai, base_url: "http://127.0.0.1:{port}/v1", served_as: tiny, concurrency: 16, attempts: 12,
+        price_prompt: 1, price_reply: 10}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.built(tmp_path_factory.mktemp("model") / "tiny", "qwen3-vl")
+
+
+@pytest.fixture
+def work(folder: Path, tmp_path: Path) -> Path:
+    (tmp_path / "tiny.yaml").write_text(tiny.CARD.format(folder=folder))
+    return tmp_path
+
+
+def run(work: Path, *recipe: str) -> list[dict[str, Any]]:
+    """Manifests of all steps of a run of the command, in order."""
+    sets = [f"--set={stage}.model=tiny.yaml" for stage in ASKED]
+    sets += [f"--set={stage}.sampling={WARM}" for stage in (*ASKED, "repair", "verify-again")]
+    sets += [f"--set=blind.sampling={SHORT}"]
+    command = [sys.executable, "-m", "medvlsynther", "run", *recipe, *sets]
+    done = subprocess.run(command, cwd=work, env=tiny.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    steps = json.loads((work / f"store/runs/{recipe[0]}/plan.json").read_bytes())
+    return [json.loads((work / f"store/steps/{step['id']}/{DONE}").read_bytes()) for step in steps]
+
+
+def check(manifests: list[dict[str, Any]]) -> None:
+    """Replies parse, something reaches the end, and the static prefix is computed once."""
+    by_stage: dict[str, dict[str, Any]] = {}
+    for manifest in manifests:
+        by_stage.setdefault(manifest["stage"], manifest)
+    # An empty text fits the schema, and is no item: nothing else may be wrong with what a grammar wrote.
+    assert set(by_stage["generate"]["rejects"]) <= {"bad_schema", "truncated"}
+    assert by_stage["generate"]["rows"] >= FIGURES / 4
+    assert by_stage["verify"]["rows"] == by_stage["lint"]["rows"] > 0
+    assert by_stage["export.hf"]["rows"] > 0
+    for stage in ASKED:
+        (usage,) = by_stage[stage]["usage"].values()
+        assert usage["cached_tokens"] > usage["prompt_tokens"] / 4
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[int]:
+    command = [sys.executable, str(ROOT / "tests" / "tiny_server.py"), str(folder), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=tiny.environment()) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def counts(port: int) -> dict[str, int]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/counts", timeout=30) as reply:
+        found: dict[str, int] = json.load(reply)
+        return found
+
+
+def replies(work: Path) -> Iterator[dict[str, Any]]:
+    """All that the ledger kept."""
+    for segment in work.glob("store/replies/*/*.jsonl"):
+        for line in segment.read_bytes().splitlines():
+            yield json.loads(line)["reply"]
+
+
+def test_audited_in_process(work: Path) -> None:
+    (work / "medvlsynther.yaml").write_text(IN_PROCESS)
+    check(run(work, *AUDITED))
+
+
+def test_audited_behind_a_faulty_server_loses_nothing_and_pays_once(work: Path, folder: Path) -> None:
+    with served(folder, "--faults", FAULTS) as port:
+        (work / "medvlsynther.yaml").write_text(SERVED.format(port=port))
+        check(run(work, *AUDITED))
+        seen = counts(port)
+        assert all(seen[fault] for fault in FAULTS.split(","))
+        kept = len(list(replies(work)))
+        assert kept <= seen["answered"] <= 1.2 * kept, "an answered request was sent again"
+        run(work, *AUDITED)
+        assert counts(port) == seen
