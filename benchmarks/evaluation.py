@@ -118,7 +118,7 @@ def main() -> int:
         total = shop.spent
         graded: Table[Graded] = shop.timed("grade", "grade", {"answers": answers, "questions": asked})
         total += shop.spent
-        tables = {"grades": graded, "questions": asked, "overlaps": None, "labels": None}
+        tables: dict[str, Table[Any] | None] = {"grades": graded, "questions": asked, "overlaps": None, "labels": None}
         published = tuple(PublishedScores.load(card) for card in catalog.names(PublishedScores.FOLDER))
         scores: Table[Score] = shop.timed("score and report", "scores", tables, benchmarks=SIX, published=published)
         total += shop.spent

@@ -11,7 +11,7 @@ import pytest
 from medvlsynther.cards import Benchmark, Prompt, Sampling
 from medvlsynther.engines.base import Reply, ReplyError, Request
 from medvlsynther.errors import BadSetting
-from medvlsynther.records import LETTERS, Answer, Graded, ImageRef, Question
+from medvlsynther.records import LETTERS, Answer, Graded, ImageRef, Overlap, Question
 from tests.stages.harness import Outcome, Tables, model, run_stage
 
 CONTROLS = ("no_image", "blank", "other_image", "rotations")
@@ -203,3 +203,20 @@ def test_a_report_knows_how_many_questions_there_should_be(tmp_path: Path) -> No
     sets = next(table for table in report["tables"] if table["title"] == "Data sets")
     assert sets["rows"] == [["slake", "3", "416", "CC-BY-4.0"]]
     assert "slake: 3 questions where its card says 416: compare with care." in sets["notes"]
+
+
+def test_after_an_audit_scores_are_given_without_what_it_found(tmp_path: Path) -> None:
+    asked = [question(n) for n in range(4)]
+    grades = [
+        Graded(question_id=q.question_id, dataset="set", model="m", letter="A", correct=q.index > 0) for q in asked
+    ]
+    pair = Overlap(
+        train_set="mine", train_id="mine/0", test_set="set:test", test_id="set:test/0", layer="joint", measure="class",
+        score=None, kind="same_image_same_fact",
+    )  # fmt: skip
+    tables: Tables = {"grades": grades, "questions": asked, "overlaps": [pair], "labels": None}
+    scores = {(s.measure, s.group): s for s in run_stage("scores", tmp_path, tables).rows}
+    assert scores["accuracy", ""].value == 0.75
+    assert scores["accuracy", "leak=clean"].value == 1
+    assert scores["accuracy", "leak=flagged"].n == 1
+    assert "Questions found in training data" in (tmp_path / "part" / "report.txt").read_text()

@@ -44,7 +44,7 @@ def test_intervals_of_independent_questions_cover(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("images", "most", "accuracy"), [(180, 5, 0.7), (800, 8, 0.6)])
+@pytest.mark.parametrize(("images", "most", "accuracy"), [(180, 5, 0.7), (400, 8, 0.6)])
 def test_intervals_of_questions_that_share_images_cover(
     images: int, most: int, accuracy: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
