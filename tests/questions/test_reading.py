@@ -155,11 +155,17 @@ def test_pmc_vqa_second_version_gives_the_letter_as_the_answer(tmp_path: Path) -
 
 def test_vqa_rad_tells_splits_by_the_kind_of_phrase(tmp_path: Path) -> None:
     rows = [
-        {"qid": 1, "phrase_type": "freeform", "image_name": "s1.jpg", "question": "q", "answer": "Yes", "answer_type": "CLOSED"},
-        {"qid": 2, "phrase_type": "test_para", "image_name": "s1.jpg", "question": "q", "answer": "no ",
-         "answer_type": "CLOSED ", "image_case_url": "https://x/1"},
-        {"qid": 3, "phrase_type": "test_freeform", "image_name": "s2.jpg", "question": "q", "answer": "liver", "answer_type": "OPEN"},
-    ]  # fmt: skip
+        {"qid": 1, "phrase_type": "freeform", "answer": "Yes", "answer_type": "CLOSED"},
+        {
+            "qid": 2,
+            "phrase_type": "test_para",
+            "answer": "no ",
+            "answer_type": "CLOSED ",
+            "image_case_url": "https://x/1",
+        },
+        {"qid": 3, "phrase_type": "test_freeform", "answer": "liver", "answer_type": "OPEN"},
+    ]
+    rows = [{"image_name": "s1.jpg", "question": "q", **row} for row in rows]
     (tmp_path / "VQA_RAD Dataset Public.json").write_text(json.dumps(rows))
     whole = entries(source(tmp_path, "vqa_rad", selected=False))
     assert [one.id for one in whole] == ["vqa_rad/2", "vqa_rad/3"]
@@ -182,8 +188,13 @@ def test_pathvqa_is_closed_where_the_answer_is_yes_or_no(tmp_path: Path) -> None
 
 
 def test_medxpertqa_takes_the_options_off_the_question(tmp_path: Path) -> None:
-    row = {"id": "MM-1", "question": "What?\nAnswer Choices: (A) x (B) y", "options": {"A": "x", "B": "y"}, "label": "B",
-           "images": ["MM-1-a.jpeg", "MM-1-b.jpeg"]}  # fmt: skip
+    row = {
+        "id": "MM-1",
+        "question": "What?\nAnswer Choices: (A) x (B) y",
+        "options": {"A": "x", "B": "y"},
+        "label": "B",
+        "images": ["MM-1-a.jpeg", "MM-1-b.jpeg"],
+    }
     (tmp_path / "MM").mkdir()
     (tmp_path / "MM" / "test.jsonl").write_text(json.dumps(row) + "\n\n")
     put(tmp_path, "images/MM-1-a.jpeg")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from medvlsynther.cards import Benchmark
 from medvlsynther.errors import MissingInput
-from medvlsynther.stages.questions import Folder
+from medvlsynther.questions.reading import Folder
 from tests.stages.harness import Outcome, run_stage
 
 CARD = """

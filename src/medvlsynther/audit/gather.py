@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
 import pyarrow as pa
@@ -16,7 +16,7 @@ from medvlsynther.errors import BadSetting, InputError, MissingInput
 from medvlsynther.fingerprint import fingerprint
 from medvlsynther.questions.entry import Entry
 from medvlsynther.questions.images import Images
-from medvlsynther.questions.reading import Source, local, read_entries
+from medvlsynther.questions.reading import Folder, Source, local, read_entries
 from medvlsynther.records import Figure, ImageRef, Item, Record, Reject
 from medvlsynther.rules.overlap.identity import article_keys, figure_keys
 from medvlsynther.rules.overlap.shingles import sketch
@@ -72,6 +72,11 @@ class Compared(Record):
         if path.is_file():
             return {**rest, "corpus": Corpus.at(path.parent), "only": path.name}
         return {**rest, "corpus": Corpus.at(path)}
+
+    @classmethod
+    def of(cls, folder: Folder, benchmark: Benchmark) -> Self:
+        """The evaluated split of a benchmark in a folder of sets, all its rows."""
+        return cls(corpus=folder.of(benchmark), benchmark=benchmark, split=benchmark.split)
 
     @property
     def title(self) -> str:

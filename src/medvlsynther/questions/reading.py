@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ConfigDict, model_validator
 
 from medvlsynther import catalog
 from medvlsynther.cards import Benchmark
@@ -14,7 +16,7 @@ from medvlsynther.errors import InputError, MissingExtra, MissingInput
 from medvlsynther.questions.entry import Entry, Row
 from medvlsynther.questions.images import Images
 from medvlsynther.questions.tables import files_of, listing, rows_of
-from medvlsynther.records import Question, Reject
+from medvlsynther.records import Question, Record, Reject
 from medvlsynther.store.corpus import Corpus
 
 SERVED = "served"
@@ -43,6 +45,25 @@ def local(path: str) -> Path:
         return Path(snapshot_download(repo, repo_type="dataset", revision=revision or None))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise MissingInput(f"Cannot fetch {repo!r}: {error}", mend="Fetch it and give its local path") from None
+
+
+class Folder(Record):
+    """Where sets lie: a folder, or "hub:<repo>" or "hub:<repo>@<revision>"."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    corpus: Corpus
+    """Its files."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at(cls, value: Any) -> Any:
+        return {"corpus": Corpus.at(local(value))} if isinstance(value, str) else value
+
+    def of(self, benchmark: Benchmark) -> Corpus:
+        """The files of one set: those in a folder named as its card where there is one, else all, the joint set."""
+        own = self.corpus.path / benchmark.name
+        return Corpus.at(own) if own.is_dir() else self.corpus
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,14 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import ConfigDict, model_validator
+from typing import Literal
 
 from medvlsynther.cards import Benchmark
 from medvlsynther.context import Context
 from medvlsynther.errors import InputError, MissingInput
 from medvlsynther.evaluation.pictures import LONG_SIDE_PX, stored
 from medvlsynther.questions.images import Images
-from medvlsynther.questions.reading import Source, local, read_questions
+from medvlsynther.questions.reading import Folder, Source, read_questions
 from medvlsynther.records import Question, Record, Reject
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.images import ImageStore
@@ -32,20 +30,6 @@ LEFT_OUT = frozenset({"no_options", "gold_held_back", "duplicate_id", "file_unre
 
 SHARD = 32
 """Questions whose images are made ready together."""
-
-
-class Folder(Record):
-    """Where the sets lie: a folder, or "hub:<repo>" or "hub:<repo>@<revision>"."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    corpus: Corpus
-    """Its files."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _at(cls, value: Any) -> Any:
-        return {"corpus": Corpus.at(local(value))} if isinstance(value, str) else value
 
 
 class Policy(Record):
@@ -76,7 +60,7 @@ def run(
     """
     policy = Policy(long_side_px=long_side_px, small="reject" if small == "drop" else small)
     for benchmark in benchmarks:
-        corpus = _corpus_of(path.corpus, benchmark)
+        corpus = path.of(benchmark)
         ctx.store.remember_corpus(corpus.digest, corpus.path)
         work = partial(_made_ready, ctx.store.root, corpus.path, policy)
         found = False
@@ -89,11 +73,6 @@ def run(
         if not found:
             mend = "Name the sets that are there with questions.benchmarks=[…]"
             raise MissingInput(f"No question of {benchmark.name}", where=str(corpus.path), mend=mend)
-
-
-def _corpus_of(corpus: Corpus, benchmark: Benchmark) -> Corpus:
-    own = corpus.path / benchmark.name
-    return Corpus.at(own) if own.is_dir() else corpus
 
 
 def _read(benchmark: Benchmark, corpus: Corpus) -> Iterator[Question | Reject]:

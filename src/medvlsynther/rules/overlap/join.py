@@ -86,7 +86,9 @@ def _room(size: int, lengths: npt.NDArray[np.int64], threshold: float) -> npt.ND
     Each edit changes at most two counts, and a difference in length is edits that change one each.
     """
     edits = np.floor((1 - threshold) * np.maximum(size, lengths) + _EPSILON)
-    room: npt.NDArray[np.int16] = np.minimum(2 * edits - np.abs(size - lengths), np.iinfo(np.int16).max).astype(np.int16)
+    room: npt.NDArray[np.int16] = np.minimum(2 * edits - np.abs(size - lengths), np.iinfo(np.int16).max).astype(
+        np.int16
+    )
     return room
 
 
@@ -116,7 +118,7 @@ def _measured(
         [left[one] for one, _ in pairs],
         [right[other] for _, other in pairs],
         scorer=Levenshtein.normalized_similarity,
-        score_cutoff=threshold,
+        score_cutoff=max(0.0, threshold - _EPSILON),  # at the cut-off itself rounding decides, so it stays below
         dtype=np.float64,
     )
     for (one, other), score in zip(pairs, scores.tolist()):

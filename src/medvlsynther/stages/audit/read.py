@@ -15,8 +15,10 @@ from medvlsynther.audit.gather import (
     with_prints,
 )
 from medvlsynther.audit.sets import Exhibit, Role
+from medvlsynther.cards import Benchmark
 from medvlsynther.context import Context
 from medvlsynther.errors import BadSetting
+from medvlsynther.questions.reading import Folder
 from medvlsynther.records import Figure, Item, Reject
 from medvlsynther.store.table import Table, along
 
@@ -29,7 +31,9 @@ def run(
     items: Table[Item] | None,
     figures: Table[Figure] | None,
     *,
-    against: tuple[Compared, ...],
+    path: Folder | None = None,
+    benchmarks: tuple[Benchmark, ...] = (),
+    against: tuple[Compared, ...] = (),
     train: tuple[Compared, ...] = (),
     name: str = "train",
     within: bool = False,
@@ -38,19 +42,23 @@ def run(
     """Every item of every set, with prints; rows that cannot be read are rejected under the set's name.
 
     The recipe's own items are the train set, called `name`, unless `train` names others. `within` compares them with
-    themselves too. With `decode_own: false` their images cost no decoding: then only the hashes of the whole images
-    are compared, and the report says so. A manifest a set lies in `manifests/` of the step.
+    themselves too. They are compared with the `benchmarks` that lie at `path`, and with the sets in `against`. With
+    `decode_own: false` their images cost no decoding: then only the hashes of the whole images are compared, and the
+    report says so. A manifest a set lies in `manifests/` of the step.
 
     Raises: BadSetting where there is nothing to compare or two sets have one name.
     """
+    if benchmarks and path is None:
+        raise BadSetting("benchmarks are named, but not where they lie", mend="Set audit.read.path")
+    tests = (*(Compared.of(path, benchmark) for benchmark in benchmarks if path is not None), *against)
     own = name if not train and items is not None else None
     if own is None and not train:
         raise BadSetting("There is no train set", mend="Put it after a stage that writes items, or name `train`")
-    titles((*train, *against), own)
+    titles((*train, *tests), own)
     if own is not None and items is not None and figures is not None:
         exhibits = own_items(along(items, figures, "figure_id"), name, within)
         yield from _written(ctx, name, _printed(ctx, exhibits, ctx.store.root) if decode_own else exhibits)
-    for role, chosen in (("train", train), ("test", against)):
+    for role, chosen in (("train", train), ("test", tests)):
         for compared in chosen:
             yield from _written(ctx, compared.title, _printed(ctx, _read(ctx, compared, role), compared.corpus.path))
 
