@@ -1,20 +1,23 @@
 """Finished runs made of given rows, without running anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
 
+from medvlsynther.audit.sets import Exhibit, Print
 from medvlsynther.pipeline.plan import table_name
-from medvlsynther.records import Figure, Item, Label, Record, Reject, Verdict
+from medvlsynther.records import Figure, Item, Label, Overlap, Record, Reject, Verdict
 from medvlsynther.store.finished import Run, finished
 from medvlsynther.store.layout import DONE, Store
 from medvlsynther.store.table import TableWriter
 from tests.export.material import Material
 
 
-def lay(material: Material, rejects: Sequence[Reject] = (), name: str = "made") -> Run:
-    """A run: figures, items, verdicts, a filter that turns `rejects` away, labels."""
+def lay(
+    material: Material, rejects: Sequence[Reject] = (), name: str = "made", overlaps: Sequence[Overlap] = ()
+) -> Run:
+    """A run: figures, items, verdicts, a filter that turns `rejects` away, labels, and what an audit found."""
     store = material.store
     out = {reject.id for reject in rejects}
     kept = [item for item in material.items if item.item_id not in out] if rejects else material.items
@@ -28,7 +31,24 @@ def lay(material: Material, rejects: Sequence[Reject] = (), name: str = "made") 
         steps.append(step(store, "filter", Item, kept, rejects, inputs={"items": "lint-0", "verdicts": "verify-0"}))
     if material.labels is not None:
         steps.append(step(store, "label", Label, material.labels, inputs={"items": steps[-1][1]}))
+    if overlaps:
+        steps.append(step(store, "audit.read", Exhibit, list(_exhibits(material, overlaps))))
+        steps.append(step(store, "audit.joint", Overlap, overlaps))
     return finished(store, name, steps)
+
+
+def _exhibits(material: Material, overlaps: Sequence[Overlap]) -> Iterator[Exhibit]:
+    """Both sides of each pair, with the stored pictures of our own item."""
+    figures = {
+        item.item_id: figure
+        for item in material.items
+        for figure in material.figures
+        if figure.figure_id == item.figure_id
+    }
+    for pair in overlaps:
+        prints = tuple(Print(name=i.name, small=i.sha256 or "") for i in figures[pair.train_id].images)
+        yield Exhibit(set_name=pair.train_set, role="train", item_id=pair.train_id, images=prints)
+        yield Exhibit(set_name=pair.test_set, role="test", item_id=pair.test_id, images=prints)
 
 
 def step(
