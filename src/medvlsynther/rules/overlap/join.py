@@ -22,6 +22,9 @@ CELLS = 1 << 21
 
 _EPSILON = 1e-9
 
+_SLACK = 1e-4
+"""Taken off the cut-off that the library gets: at the cut-off itself its rounding loses pairs."""
+
 Bags = npt.NDArray[np.int16]
 Indices = npt.NDArray[np.intp]
 
@@ -118,7 +121,7 @@ def _measured(
         [left[one] for one, _ in pairs],
         [right[other] for _, other in pairs],
         scorer=Levenshtein.normalized_similarity,
-        score_cutoff=max(0.0, threshold - _EPSILON),  # at the cut-off itself rounding decides, so it stays below
+        score_cutoff=max(0.0, threshold - _SLACK),
         dtype=np.float64,
     )
     for (one, other), score in zip(pairs, scores.tolist()):
