@@ -88,6 +88,11 @@ REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-tor
 test-torch: .venv-torch/.installed
 	$(REAL) tests/engines/test_transformers.py tests/test_real_inference.py
 
+# The same behind llama.cpp's server, which is built once: some ten minutes of a core.
+test-llama: .venv-torch/.installed
+	.venv-torch/bin/python tests/tools/llama.py build
+	$(REAL) tests/test_real_inference.py
+
 .venv-torch/.installed: pyproject.toml constraints.txt tests/tools/torch.txt
 	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/python -m pip install --quiet --constraint constraints.txt --constraint tests/tools/torch.txt \

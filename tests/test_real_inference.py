@@ -5,8 +5,10 @@ on the way, is not.
 """
 
 import json
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ import pytest
 from medvlsynther.store.layout import DONE
 from tests.conftest import ROOT
 from tests.tools import tiny
+from tests.tools.llama import SERVER
 
 tiny.require()
 
@@ -26,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FIGURES = 24
 AUDITED = ("audited", "--set", "collect.path=bundled:miniature", "--set", f"curate.total={FIGURES}")
 ASKED = ("generate", "verify", "label")
-WARM = "{temperature: 1.0, max_tokens: 300}"
+WARM = "{temperature: 1.0, max_tokens: 600, seed: 3}"
 SHORT = "{temperature: 1.0, max_tokens: 40}"
 FAULTS = "500,reset,429,garbage,empty,503,cut"
 IN_PROCESS = 'models: {"*": {engine: transformers, device: cpu}}\n'
@@ -48,6 +51,40 @@ def work(folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@contextmanager
+def llama_served(folder: Path, work: Path) -> Iterator[int]:
+    target = work / "gguf"
+    convert = [sys.executable, str(ROOT / "tests" / "tools" / "llama.py"), "convert", str(folder), str(target)]
+    subprocess.run(convert, check=True, env=tiny.environment(), capture_output=True)
+    port = free_port()
+    model = ("--model", str(target / "model.gguf"), "--mmproj", str(target / "mmproj.gguf"), "--alias", "tiny")
+    shape = ("--ctx-size", "32768", "--parallel", "4", "--threads", "1", "--port", str(port))
+    with subprocess.Popen([SERVER, *model, *shape], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(300):
+                if process.poll() is not None or answers(port):
+                    break
+                time.sleep(0.1)
+            yield port
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def run(work: Path, *recipe: str) -> list[dict[str, Any]]:
     """Manifests of all steps of a run of the command, in order."""
     sets = [f"--set={stage}.model=tiny.yaml" for stage in ASKED]
@@ -61,8 +98,8 @@ def run(work: Path, *recipe: str) -> list[dict[str, Any]]:
     return [json.loads((work / f"store/steps/{step['id']}/{DONE}").read_bytes()) for step in steps]
 
 
-def check(manifests: list[dict[str, Any]]) -> None:
-    """Replies parse, something reaches the end, and the static prefix is computed once."""
+def check(manifests: list[dict[str, Any]], *, prefix: bool = True) -> None:
+    """Replies parse, something reaches the end, and where promised the static prefix is computed once."""
     by_stage: dict[str, dict[str, Any]] = {}
     for manifest in manifests:
         by_stage.setdefault(manifest["stage"], manifest)
@@ -71,7 +108,7 @@ def check(manifests: list[dict[str, Any]]) -> None:
     assert by_stage["generate"]["rows"] >= FIGURES / 4
     assert by_stage["verify"]["rows"] == by_stage["lint"]["rows"] > 0
     assert by_stage["export.hf"]["rows"] > 0
-    for stage in ASKED:
+    for stage in ASKED if prefix else ():
         (usage,) = by_stage[stage]["usage"].values()
         assert usage["cached_tokens"] > usage["prompt_tokens"] / 4
 
@@ -115,3 +152,13 @@ def test_audited_behind_a_faulty_server_loses_nothing_and_pays_once(work: Path, 
         assert kept <= seen["answered"] <= 1.2 * kept, "an answered request was sent again"
         run(work, *AUDITED)
         assert counts(port) == seen
+
+
+@pytest.mark.skipif(not SERVER.is_file(), reason="llama.cpp's server is not built: make test-llama")
+def test_audited_behind_llama_cpp(work: Path, folder: Path) -> None:
+    """An implementation that shares no code with ours enforces the same schemas."""
+    with (work / "tiny.yaml").open("a") as card:
+        card.write("extra_body: {top_k: 0, min_p: 0.0}\n")
+    with llama_served(folder, work) as port:
+        (work / "medvlsynther.yaml").write_text(SERVED.format(port=port))
+        check(run(work, *AUDITED), prefix=False)

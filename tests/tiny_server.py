@@ -2,7 +2,7 @@
 
     python tests/tiny_server.py FOLDER [--faults 429,500,reset,…]
 
-It prints its port and serves on the loopback interface until it is killed. Of every two requests one meets the next
+It prints its port and serves on the loopback interface until it is killed. Of every five requests one meets the next
 fault of the list, round and round: an HTTP status, `reset`, `garbage`, `empty` or `cut` (half of the reply's JSON).
 GET /counts says how often each thing happened.
 """
@@ -32,7 +32,7 @@ class Server:
         self.images: dict[str, bytes] = {}
         card = Model(description="tiny", repo=folder, family="tiny")
         self.engine = transformers.connect(card, Endpoint(device="cpu"), self.images.__getitem__)
-        self.faults = cycle([word for fault in faults for word in (fault, "")]) if faults else cycle([""])
+        self.faults = cycle([word for fault in faults for word in (fault, "", "", "", "")]) if faults else cycle([""])
         self.counts: Counter[str] = Counter()
 
     async def complete(self, web_request: web.Request) -> web.StreamResponse:

@@ -63,11 +63,13 @@ TEMPLATE = """\
 {%- endif -%}
 """
 VOCABULARY = 1536
+BLANKS = "ĠĊ"
+"""How a byte-level tokenizer writes a space and a line's end."""
 WIDTH, LAYERS, HEADS, CONTEXT = 64, 2, 4, 32768
-LEANS: Mapping[str, float] = {'"': 4.5, '",': 4.5, '"}': 4.5, "<|im_end|>": 3.5, "f": -9.0, "fa": -9.0, "false": -9.0}
-"""How much the model prefers a token, in nats: strings end after some eight tokens, and a truth value is true."""
+LEANS: Mapping[str, float] = {'"': 4.5, '",': 4.5, '"}': 4.5, "<|im_end|>": 3.5}
+"""How much the model prefers a token, in nats: its strings end after some eight tokens."""
 AVERSION = -9.0
-"""The same for tokens that are no plain ASCII: half a character is no text."""
+"""The same for the beginnings of "false", and for what is no plain ASCII: half a character is no text."""
 STEADY = 1.5
 """Value of the one entry that all embeddings share; through it the leans act whatever the context."""
 
@@ -187,9 +189,13 @@ def _lean(model: Any, words: PreTrainedTokenizerFast) -> None:
         hidden = model.model(input_ids=ids).last_hidden_state[0, -1, 0]
         column = torch.zeros(len(words))
         for token, index in words.get_vocab().items():
-            plain = all(letter in string.printable or letter in "ĠĊ" for letter in token)
-            column[index] = LEANS.get(token, 0.0 if plain else AVERSION)
+            column[index] = AVERSION if _disliked(token) else LEANS.get(token, 0.0)
         model.lm_head.weight[:, 0] = column / hidden
+
+
+def _disliked(token: str) -> bool:
+    word = token.lstrip(BLANKS)
+    return ("false".startswith(word) and bool(word)) or not set(word) <= set(string.printable)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """llama.cpp's server, built from the sources in llama-cpp-python's package, and tiny models in its format.
 
-    python tests/tools/llama.py build                  builds it once, into .cache/llama, some ten minutes of a core
-    python tests/tools/llama.py convert FOLDER TARGET  writes TARGET/model.gguf and TARGET/mmproj.gguf
+python tests/tools/llama.py build                  builds it once, into .cache/llama, some ten minutes of a core
+python tests/tools/llama.py convert FOLDER TARGET  writes TARGET/model.gguf and TARGET/mmproj.gguf
 """
 
 import shutil
@@ -36,11 +36,15 @@ def convert(folder: Path, target: Path) -> None:
     """A model folder in llama.cpp's format, by llama.cpp's own converter."""
     sys.path.insert(0, str(SOURCES))
     sys.path.insert(1, str(SOURCES / "gguf-py"))
-    import convert_hf_to_gguf as converter
-    from conversion.base import TextModel
+    import convert_hf_to_gguf as converter  # type: ignore[import-not-found]
+    from conversion.base import TextModel  # type: ignore[import-not-found]
+
+    def no_sentencepiece(_: object) -> None:
+        raise FileNotFoundError
 
     # The converter knows tokenizers by their hash; a tiny one splits as Qwen's do.
     TextModel.get_vocab_base_pre = lambda *_: "qwen2"
+    TextModel._set_vocab_sentencepiece = no_sentencepiece
     target.mkdir(parents=True, exist_ok=True)
     for name, more in (("model", []), ("mmproj", ["--mmproj"])):
         sys.argv = ["convert", str(folder), "--outtype", "f32", "--outfile", str(target / f"{name}.gguf"), *more]
