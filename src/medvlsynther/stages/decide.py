@@ -38,12 +38,13 @@ def run(
     counts: Counter[str] = Counter()
     for item in items:
         decisions = said.get(item.item_id, [])
-        outcome = settle([each for each in decisions if each.seen == wording(item)])
+        fitting = [each for each in decisions if each.seen == wording(item)]
+        outcome = settle(fitting)
         if item.item_id in same:
             counts["rejected"] += 1
             ctx.reject(item.item_id, "review_same_image", same[item.item_id])
         elif outcome is None:
-            counts["decided_in_other_words" if decisions else "not_decided"] += 1
+            counts["decided_in_other_words" if decisions and not fitting else "not_decided"] += 1
             if only_reviewed:
                 ctx.reject(item.item_id, "not_reviewed")
             else:
