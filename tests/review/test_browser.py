@@ -7,9 +7,15 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from rich.console import Console
 
+from medvlsynther.pipeline.recipe import load_recipe
+from medvlsynther.pipeline.runner import run as run_recipe
+from medvlsynther.pipeline.site import Site
+from medvlsynther.report.page import html
 from medvlsynther.review.log import Logs
-from medvlsynther.store.finished import Run
+from medvlsynther.store.finished import Run, finished
+from medvlsynther.store.layout import Store
 from tests.conftest import ROOT
 from tests.review.conftest import Served, material, size
 from tests.review.stores import lay
@@ -258,6 +264,41 @@ def serious(driver: Any) -> list[tuple[str, list[str]]]:
     found = driver.execute_async_script("axe.run().then(arguments[0])")["violations"]
     grave = [each for each in found if each["impact"] in ("serious", "critical")]
     return [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
+
+
+def test_the_documents_show_what_the_pages_look_like(
+    tmp_path: Path, serving: Callable[[Run], Served], browser: Callable[[], Any]
+) -> None:
+    """Takes the pictures of docs/ that are not there, from the bundled corpus, whose figures are drawn."""
+    store = Store(tmp_path / "store")
+    site = Site(store=str(store.root), workers=1)
+    done = run_recipe(load_recipe("quickstart"), site, console=Console(quiet=True))
+    run = finished(store, "quickstart", [(each.step.name, each.step.id) for each in done])
+    driver = browser()
+    page = tmp_path / "report.html"
+    page.write_text(html([run], lambda _: 0.0), encoding="utf-8")
+    driver.get(page.as_uri())
+    assert driver.get_log("browser") == []
+    assert serious(driver) == []
+    assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    size(driver, 1280, 1500)
+    pictures = {"report": driver.get_screenshot_as_png()}
+    size(driver, 1280, 800)
+    served = serving(run)
+    ada = Reviewer(driver, served, "ada")
+    ada.until(lambda: ada.text("#zoom") not in ("", "0 %"))
+    pictures["review-blind"] = driver.get_screenshot_as_png()
+    for place in range(6):
+        ada.answer("1")
+        pictures.setdefault("review", driver.get_screenshot_as_png())
+        ada.press("y", "y", "Y", "a")
+        ada.decided(place + 1)
+    driver.get(f"{served.url}/statistics?rater=ada")
+    pictures["statistics"] = driver.get_screenshot_as_png()
+    for name, data in pictures.items():
+        assert len(data) > 20_000
+        if not (PICTURES / f"{name}.png").is_file():
+            (PICTURES / f"{name}.png").write_bytes(data)
 
 
 @pytest.mark.parametrize("width", [1280, 820])
