@@ -136,7 +136,7 @@ class Figure(Record):
 
 
 class Overlap(Record):
-    """Two items that share something, and how that is known. In a join, `train` is the left and `test` the right set."""
+    """Two items that share something, and how that is known. In a join `train` is the left, `test` the right set."""
 
     train_set: str
     """Name of the set that should not know the other."""
@@ -459,7 +459,7 @@ class Graded(Record):
     failure: str | None = None
     """For "not_asked": why."""
     said: str = ""
-    """What the published graders count in a vote: the letter, or a text that is no option; "" for the default grader."""
+    """What the published graders count in a vote: the letter, or a text that is no option; "" by default."""
     cut: bool = False
     """The reply was cut off at its longest."""
     correct: bool

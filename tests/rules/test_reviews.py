@@ -40,7 +40,7 @@ def test_an_undo_takes_back_exactly_the_last_word(log: list[Entry]) -> None:
             sheet.add(Entry(kind="undo", item_id=entry.item_id))
             assert sheet.stack == before
             sheet.add(entry)
-    firsts = {}
+    firsts: dict[str | None, Entry] = {}
     for entry in log:
         if entry.kind == "answer":
             firsts.setdefault(entry.item_id, entry)

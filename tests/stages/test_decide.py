@@ -1,6 +1,7 @@
 """Decisions come back: rejected items leave with the reason, edited ones replace their originals, nothing is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -21,7 +22,7 @@ def said(number: int, word: str, **more: object) -> Entry:
     return Entry.model_validate(plain | more)
 
 
-def decide(folder: Path, *entries: Entry, overlaps: list[Overlap] | None = None, **settings: bool) -> Outcome:
+def decide(folder: Path, *entries: Entry, overlaps: list[Overlap] | None = None, **settings: Any) -> Outcome:
     logs = Logs(folder / "reviews")
     for entry in entries:
         logs.add("ada", entry)
