@@ -42,8 +42,8 @@ from medvlsynther.review.server import application
 from medvlsynther.review.shelf import Shelf
 from medvlsynther.store.finished import finished
 from medvlsynther.store.layout import Store
-root, *steps = sys.argv[1:]
-run = finished(Store(Path(root)), "made", [tuple(step.split("=")) for step in steps])
+root, name, *steps = sys.argv[1:]
+run = finished(Store(Path(root)), name, [tuple(step.split("=")) for step in steps])
 listener = socket.create_server(("127.0.0.1", 0))
 port = listener.getsockname()[1]
 app = application(Shelf(run), Path(root) / "reviews", Plan(), token="sesame", host="127.0.0.1", port=port)
@@ -88,7 +88,7 @@ def serve(run: Run) -> Served:
     """The application on a port of its own."""
     steps = [f"{step.name}={step.id}" for step in run.steps] + [f"{name}={name}-0" for name in run.to_do]
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(run.store.root), *steps], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVE, str(run.store.root), run.name, *steps], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
     port = process.stdout.readline().strip()

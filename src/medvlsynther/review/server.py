@@ -1,5 +1,6 @@
 """The pages and what they call. Handlers are plain functions: Starlette runs them beside each other in threads."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -362,6 +363,8 @@ async def _user_error(_: Request, error: Exception) -> Response:
 def application(shelf: Shelf, folder: Path, plan: Plan, *, token: str, host: str, port: int) -> Guard:
     """The whole ASGI application; `folder` holds the reviewers' logs."""
     review = Review(shelf, Logs(folder), plan)
+    # While the browser opens; whoever asks sooner waits no longer than without.
+    threading.Thread(target=shelf.warm, daemon=True).start()
     posts: dict[str, tuple[type[Record], Callable[[Any], Response]]] = {
         "/api/answer": (Answered, review.answer),
         "/api/decide": (Decided, review.decide),

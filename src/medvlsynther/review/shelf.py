@@ -197,6 +197,12 @@ class Shelf:
         """What the linter says of an item as it is written now; its stored notes where it has no figure."""
         return lint(item, figure, vocabulary=self.lexicons) if figure else item.notes
 
+    def warm(self) -> None:
+        """Read what the first item would wait for."""
+        if self.entries:
+            self.shown(0)
+        _ = self.criteria
+
     @cached_property
     def lexicons(self) -> Lexicons:
         """Names that the linter knows."""
