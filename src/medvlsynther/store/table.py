@@ -74,7 +74,6 @@ class Table(Generic[R]):
                 for row in batch.to_pylist():
                     yield self.record.model_validate(row)
 
-
     def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """Some columns only, as plain values: a fraction of the cost where a row is wide."""
         with pq.ParquetFile(self.path) as file:
