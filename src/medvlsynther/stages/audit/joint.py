@@ -1,6 +1,6 @@
 """Layer 6: what each pair is, now that names, images and texts were compared."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -19,7 +19,7 @@ RECORD_WISE = False
 SAME = 0.9
 """Normalised Levenshtein similarity from which stems, or keys, are the same."""
 
-_Pair = tuple[str, str, str, str]
+_Place = tuple[str, str]
 
 
 class _Item(NamedTuple):
@@ -36,17 +36,39 @@ class _Item(NamedTuple):
 
 def run(_: Context, exhibits: Table[Exhibit], overlaps: Table[Overlap]) -> Iterator[Overlap]:
     """The pairs found so far, and after them one row a pair with its class and all that speaks for it."""
-    found: dict[_Pair, list[str]] = {}
+    pairs = _Pairs()
     for overlap in overlaps:
         yield overlap
         if overlap.layer != "joint":
-            pair = (overlap.train_set, overlap.train_id, overlap.test_set, overlap.test_id)
-            found.setdefault(pair, []).append(_told(overlap))
-    wanted = {pair[:2] for pair in found} | {pair[2:] for pair in found}
-    items = dict(_items(exhibits, wanted))
-    for pair, told in found.items():
-        kind = kind_of(_findings(told, items[pair[:2]], items[pair[2:]]))
-        yield _row(pair, kind, told)
+            pairs.add(overlap)
+    items = dict(_items(exhibits, pairs.places))
+    for left, right, told in pairs:
+        kind = kind_of(_findings(told, items[left], items[right]))
+        yield _row((*left, *right), kind, told)
+
+
+class _Pairs:
+    """Pairs of items with what is said of each, in order of appearance: millions of them in a few hundred MB."""
+
+    def __init__(self) -> None:
+        self.places: dict[_Place, int] = {}
+        self._told: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
+        self._found: dict[int, tuple[str, ...]] = {}
+
+    def add(self, overlap: Overlap) -> None:
+        """Note one row."""
+        pair = self._number(overlap.train_set, overlap.train_id) << 32 | self._number(overlap.test_set, overlap.test_id)
+        told = (*self._found.get(pair, ()), _told(overlap))
+        # What is said repeats from pair to pair, so it is kept once.
+        self._found[pair] = self._told.setdefault(told, told)
+
+    def __iter__(self) -> Iterator[tuple[_Place, _Place, tuple[str, ...]]]:
+        known = list(self.places)
+        for pair, told in self._found.items():
+            yield known[pair >> 32], known[pair & 0xFFFFFFFF], told
+
+    def _number(self, set_name: str, item_id: str) -> int:
+        return self.places.setdefault((set_name, item_id), len(self.places))
 
 
 def _told(overlap: Overlap) -> str:
@@ -54,7 +76,7 @@ def _told(overlap: Overlap) -> str:
     return f"{overlap.layer}/{overlap.measure}={score}"
 
 
-def _items(exhibits: Iterable[Exhibit], wanted: set[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], _Item]]:
+def _items(exhibits: Iterable[Exhibit], wanted: Container[_Place]) -> Iterator[tuple[_Place, _Item]]:
     for exhibit in exhibits:
         place = (exhibit.set_name, exhibit.item_id)
         if place in wanted:
@@ -64,7 +86,7 @@ def _items(exhibits: Iterable[Exhibit], wanted: set[tuple[str, str]]) -> Iterato
             yield place, _Item(normal(exhibit.stem), normal(exhibit.key), len(exhibit.images), compared, named)
 
 
-def _findings(told: list[str], left: _Item, right: _Item) -> Findings:
+def _findings(told: Iterable[str], left: _Item, right: _Item) -> Findings:
     said = [tuple(part.replace("=", "/").split("/")) for part in told]
     measures = {measure for _, measure, _ in said}
     judged = {score for layer, _, score in said if layer == "rephrase"}
@@ -85,7 +107,7 @@ def _same(one: str, other: str) -> bool:
     return bool(one and other) and Levenshtein.normalized_similarity(one, other, score_cutoff=SAME) >= SAME
 
 
-def _row(pair: _Pair, kind: Kind, told: list[str]) -> Overlap:
+def _row(pair: tuple[str, str, str, str], kind: Kind, told: Iterable[str]) -> Overlap:
     return Overlap(
         train_set=pair[0],
         train_id=pair[1],
