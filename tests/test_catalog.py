@@ -70,8 +70,13 @@ def test_every_recipe_plans(ref: str, tmp_path_factory: pytest.TempPathFactory) 
     stages = load_recipe(ref).stages
     sets = [f"{name}.path={folder}" for name, settings in stages.items() if "path" in (settings or {})]
     sets += ["answer.model=lexical"] if "answer" in stages else []
-    steps = plan(load_recipe(ref, sets=sets))
-    assert len(steps) == len(load_recipe(ref).stages)
+    after = None
+    if "decide" in stages:
+        after = "quickstart"
+        sets.append(f"decide.reviews={folder}")
+        (folder / "ada.jsonl").touch()
+    steps = plan(load_recipe(ref, after=after, sets=sets))
+    assert len(steps) == len(stages) + (len(load_recipe(after).stages) if after else 0)
     assert read_card(ref.partition("@")[0]).description
 
 

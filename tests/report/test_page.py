@@ -15,6 +15,7 @@ from medvlsynther.report import page, plots
 from medvlsynther.report.facts import Level, gather
 from medvlsynther.store.finished import Run, finished
 from tests.export.material import Material, item
+from tests.review.conftest import pairs
 from tests.review.stores import lay
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1) \u202egnp.exe ]]> --> {{ 7*7 }}"
@@ -141,3 +142,11 @@ def test_records_of_a_run_are_found_by_what_they_are(run: Run) -> None:
     kinds: list[type[Record]] = [Figure, Item, Verdict, Label]
     assert all(run.last(kind) is not None for kind in kinds)
     assert item(next(iter(run.need(Figure)))).figure_id
+
+
+def test_overlapping_pairs_are_shown_with_both_pictures(tmp_path: Path) -> None:
+    made = Material(tmp_path).fill(articles=6)
+    text = page.html([lay(made, overlaps=pairs(made))], free)
+    assert text.count('class="two"') == 2
+    assert "2 of 64 bits &lt;b&gt;differ&lt;/b&gt;" in text
+    assert "no image here" not in text

@@ -146,13 +146,17 @@ def pairs(run: Run) -> list[Pair]:
     about_images = (each for each in overlaps if each.train_image is not None and each.test_image is not None)
     worst = sorted(about_images, key=lambda o: (order.get(o.kind or "", len(order)), -(o.score or 0), o.train_id))
     shown = worst[:PAIRS]
-    known = pick(exhibits, "item_id", [i for o in shown for i in (o.train_id, o.test_id)]) if exhibits else {}
+    wanted = {(o.train_set, o.train_id) for o in shown} | {(o.test_set, o.test_id) for o in shown}
+    known = {(e.set_name, e.item_id): e for e in exhibits or () if (e.set_name, e.item_id) in wanted}
     images = ImageStore(run.store.images)
 
-    def side(item: str, place: int | None) -> Picture:
-        exhibit = known.get(item)
+    def side(name: tuple[str, str], place: int | None) -> Picture:
+        exhibit = known.get(name)
         if exhibit is None or place is None or place >= len(exhibit.images):
             return Picture(fault="no image here")
         return picture(images, exhibit.images[place].small, exhibit.images[place].name)
 
-    return [Pair(o, side(o.train_id, o.train_image), side(o.test_id, o.test_image)) for o in shown]
+    return [
+        Pair(o, side((o.train_set, o.train_id), o.train_image), side((o.test_set, o.test_id), o.test_image))
+        for o in shown
+    ]
