@@ -4,6 +4,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
 from io import BytesIO
 
 import pyarrow.compute as pc
@@ -144,8 +145,9 @@ def pairs(run: Run) -> list[Pair]:
         return []
     order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
     about_images = (each for each in overlaps if each.train_image is not None and each.test_image is not None)
-    worst = sorted(about_images, key=lambda o: (order.get(o.kind or "", len(order)), -(o.score or 0), o.train_id))
-    shown = worst[:PAIRS]
+    shown = nsmallest(
+        PAIRS, about_images, key=lambda o: (order.get(o.kind or "", len(order)), -(o.score or 0), o.train_id, o.test_id)
+    )
     wanted = {(o.train_set, o.train_id) for o in shown} | {(o.test_set, o.test_id) for o in shown}
     known = {(e.set_name, e.item_id): e for e in exhibits or () if (e.set_name, e.item_id) in wanted}
     images = ImageStore(run.store.images)

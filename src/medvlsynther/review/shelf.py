@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Generic
 
@@ -223,7 +224,7 @@ class Shelf:
     def pairs(self) -> list[Overlap]:
         """Pairs of images that may be the same, likeliest first."""
         found = (each for each in self.run.last(Overlap) or () if each.train_image is not None)
-        return sorted(found, key=lambda o: (-(o.score or 0.0), o.train_id, o.test_id))[:MOST_PAIRS]
+        return nsmallest(MOST_PAIRS, found, key=lambda o: (-(o.score or 0.0), o.train_id, o.test_id))
 
     def pair_images(self, pair: Overlap) -> tuple[str, str]:
         """SHA-256 of the stored pictures of a pair's two images; "" for one that is not in the store."""
