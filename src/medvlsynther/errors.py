@@ -7,6 +7,7 @@ MedvlsyntherError
  │    ├── MissingInput         a path, a folder or an earlier table that is not there
  │    ├── MissingExtra         an optional dependency; names the install line
  │    ├── EngineRefused        a server that cannot be reached, or that rejects the key or the model
+ │    ├── BatchWaits           requests were written for a batch, and no more can be done before its replies come
  │    ├── BudgetSpent          the money or the tokens that a run may use are used up
  │    └── StoreTrouble         a full disk, a store in use, a store that cannot be written
  └── StepFailed                a stage broke its promise (a bug): exit code 1
@@ -74,6 +75,10 @@ class MissingExtra(UserError):
 
 class EngineRefused(UserError):
     """A server that cannot be reached or will not serve us; retrying cannot help."""
+
+
+class BatchWaits(UserError):
+    """Requests wait for their batch; what comes after them has to wait as well."""
 
 
 class BudgetSpent(UserError):

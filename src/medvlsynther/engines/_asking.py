@@ -11,13 +11,14 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines.base import Engine, Event, Failure, Reply, Request, Usage, ledger_key
+from medvlsynther.engines._entries import Answer, about, pack, unpack
+from medvlsynther.engines.base import Engine, Event, Failure, Request, ledger_key
 from medvlsynther.errors import EngineRefused, ReplyError
 from medvlsynther.store.ledger import Ledger
 
@@ -27,12 +28,6 @@ WINDOW_WIDE, WINDOW_LEAST = 1024, 4
 """Beyond so many requests ahead, memory counts for more; but always some multiples."""
 GRACE_S = 5.0
 """After a refusal, how long requests already sent may still bring their replies home."""
-PAID_FOR = frozenset({"truncated", "content_filter"})
-"""Failures that the server answered and charged for: kept in the ledger like replies, and not asked again."""
-
-Answer = Reply | Failure
-
-_USAGE = tuple(field.name for field in fields(Usage))
 
 
 def ask(
@@ -127,7 +122,7 @@ class _Crew:
             twin.twins.append(slot)
             if twin.answer is not None:
                 slot.answer = _readdress(twin.answer, request)
-        elif (kept := _unpack(self._ledger.get(key), request)) is not None:
+        elif (kept := unpack(self._ledger.get(key), request)) is not None:
             slot.kept = True
             slot.answer = kept
         else:
@@ -177,7 +172,7 @@ class _Crew:
         except ReplyError as error:
             answer = Failure(slot.request, error.reason, error.detail)
         if self._ledger is not None and slot.key is not None:
-            entry = _pack(answer, self._model)
+            entry = pack(answer, about(slot.request, self._model))
             if entry is not None:
                 self._ledger.put(slot.key, entry)
         slot.answer = answer
@@ -256,12 +251,14 @@ class _Hall:
             return
         at = next(n for n, guest in enumerate(self._guests) if guest is engine)
         del self._guests[at]
-        if not any(guest is engine for guest in self._guests):
-            self._do(engine.close())
-        if not self._guests and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop = self._thread = None
+        try:
+            if not any(guest is engine for guest in self._guests):
+                self._do(engine.close())
+        finally:
+            if not self._guests and self._thread is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join()
+                self._loop = self._thread = None
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._loop is not None
@@ -291,44 +288,6 @@ async def _cancel_all() -> None:
 
 _HALL = _Hall()
 atexit.register(_HALL.shut)
-
-
-def _pack(answer: Answer, model: Model) -> dict[str, Any] | None:
-    """A ledger entry; None for a failure that cost nothing and may be asked again."""
-    request = answer.request
-    about = {"model": model.name or model.repo, "id": request.id, "images": [image.sha256 for image in request.images]}
-    if isinstance(answer, Failure):
-        return {"failed": answer.reason, "detail": answer.detail, **about} if answer.reason in PAID_FOR else None
-    usage = answer.usage
-    return {
-        "text": answer.text,
-        "reasoning": answer.reasoning,
-        "finish": answer.finish,
-        "usage": {name: getattr(usage, name) for name in _USAGE},
-        "attempts": answer.attempts,
-        "latency_s": round(answer.latency_s, 3),
-        **about,
-    }
-
-
-def _unpack(entry: Mapping[str, Any] | None, request: Request) -> Answer | None:
-    """An answer from its entry; None where there is none, or none that can be understood."""
-    if entry is None:
-        return None
-    try:
-        if "failed" in entry:
-            return Failure(request, entry["failed"], entry["detail"])
-        return Reply(
-            request=request,
-            text=entry["text"],
-            reasoning=entry["reasoning"],
-            finish=entry["finish"],
-            usage=Usage(**entry["usage"]),
-            attempts=entry["attempts"],
-            latency_s=entry["latency_s"],
-        )
-    except (KeyError, TypeError):  # whole, but written by somebody else
-        return None
 
 
 def _readdress(answer: Answer, request: Request) -> Answer:

@@ -105,7 +105,7 @@ async def send(session: aiohttp.ClientSession, method: str, url: URL, body: Piec
             data = await _read(response)
             if data is None:
                 return Outcome("garbled_reply", detail=f"More than {REPLY_MOST_BYTES} bytes", status=response.status)
-            return _judge(response.status, response.headers, data)
+            return judged(response.status, response.headers, data)
     except (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError, ssl.SSLError) as error:
         return Outcome("refused", detail=f"No trusted connection: {error}"[:DETAIL_MOST])
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -130,7 +130,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _judge(status: int, headers: Mapping[str, str], data: bytes) -> Outcome:
+def judged(status: int, headers: Mapping[str, str], data: bytes) -> Outcome:
+    """What a whole response means."""
     if 200 <= status < 300:
         return _answer(status, headers, data)
     detail = f"HTTP {status}: {_message(data)}"

@@ -7,15 +7,16 @@ the static text is the system message, and images, material and task follow in t
 
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
 
+from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines._servers import Form, Kind
-from medvlsynther.engines.base import Rendered, Usage
+from medvlsynther.engines.base import Rendered, Request, Usage, render
 from medvlsynther.errors import ReplyError
 
 IMAGE_MARK = secrets.token_hex(24)
@@ -75,6 +76,32 @@ class Question:
     """Seed, for servers that take one."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields added to the body; None takes one away."""
+
+    def showing(self, images: Sequence[bytes]) -> "Question":
+        """The question with the types of its images, all of which are sent."""
+        pictures = zip(self.pictures, images, strict=True)
+        return replace(self, pictures=tuple(replace(one, media_type=media_type(data)) for one, data in pictures))
+
+
+def asked(request: Request, sampling: Sampling, card: Model, *, model: str, form: Form | None) -> Question:
+    """What a request asks the model of that name; the types of its images are not known yet.
+
+    Raises: ReplyError (image_missing) when an image was not prepared.
+    """
+    if any(image.sha256 is None for image in request.images):
+        raise ReplyError("image_missing", "An image was not prepared")
+    return Question(
+        model=model,
+        words=render(request),
+        pictures=tuple(Picture(image.sha256 or "", "") for image in request.images),
+        schema=None if request.schema is None else orjson.dumps(dict(request.schema)),
+        form=form,
+        max_tokens=sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        seed=None if sampling.seed is None else sampling.seed + request.sample,
+        extra=card.extra_body,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class Endpoint(Record):
     """Tries for one request; a 429 does not use one up."""
     function: str | None = None
     """"package.module:name" for the scripted engine."""
+    folder: str | None = None
+    """Where the batch engine writes requests; `medvlsynther batch` fills it in."""
     price_prompt: float = 0.0
     """Currency units per million prompt tokens."""
     price_cached: float | None = None

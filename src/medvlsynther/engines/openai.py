@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import aiohttp
-import orjson
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import _servers
@@ -26,8 +25,8 @@ from medvlsynther.engines._enforcing import Enforcement, enforcement
 from medvlsynther.engines._fleet import Fleet, Server
 from medvlsynther.engines._http import Outcome, open_session, send, spliced
 from medvlsynther.engines._limiter import Verdict
-from medvlsynther.engines._protocols import WIRES, Answer, Picture, Question, media_type
-from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request, render
+from medvlsynther.engines._protocols import WIRES, Answer, Picture, Question, asked, media_type
+from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import InputError, MissingInput
 from medvlsynther.fingerprint import draw
 
@@ -193,21 +192,7 @@ class _Asker:
     # ------------------------------------------------------------------------------ one request
 
     def _turn(self, request: Request, sampling: Sampling) -> _Turn:
-        if any(image.sha256 is None for image in request.images):
-            raise ReplyError("image_missing", "An image was not prepared")
-        words = render(request)
-        question = Question(
-            model=self._fleet.model,
-            words=words,
-            pictures=tuple(Picture(image.sha256 or "", "") for image in request.images),
-            schema=None if request.schema is None else orjson.dumps(dict(request.schema)),
-            form=self._enforcement.form,
-            max_tokens=sampling.max_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            seed=None if sampling.seed is None else sampling.seed + request.sample,
-            extra=self._card.extra_body,
-        )
+        question = asked(request, sampling, self._card, model=self._fleet.model, form=self._enforcement.form)
         return _Turn(request, question, self._estimate(request, question))
 
     def _estimate(self, request: Request, question: Question) -> float:
