@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from medvlsynther.engines._http import _judge, _wait_s, spliced
+from medvlsynther.engines._http import _wait_s, judged, spliced
 from medvlsynther.engines._protocols import IMAGE_MARK
 
 
@@ -86,11 +86,11 @@ def test_any_header_is_survived(value: str) -> None:
     ],
 )
 def test_a_status_and_a_body_have_one_meaning(status: int, body: bytes, word: str) -> None:
-    outcome = _judge(status, CIMultiDict(), body)
+    outcome = judged(status, CIMultiDict(), body)
     assert outcome.word == word
     assert len(outcome.detail) < 400
 
 
 @given(st.integers(100, 599), st.binary(max_size=300))
 def test_any_answer_has_a_meaning(status: int, body: bytes) -> None:
-    assert _judge(status, CIMultiDict(), body).word
+    assert judged(status, CIMultiDict(), body).word

@@ -14,6 +14,7 @@ from typing import Any
 
 from medvlsynther.cards import Sampling
 from medvlsynther.engines._choosing import Chooser, Draw
+from medvlsynther.engines._keeping import Kept
 from medvlsynther.engines._prefixes import Prefixes
 from medvlsynther.engines._protocols import settled
 from medvlsynther.engines._weights import Source, Weights
@@ -55,7 +56,6 @@ class Bench:
     """One model's place of work."""
 
     def __init__(self, source: Source) -> None:
-        self.holders = 0
         self._source = source
         self._loaded: tuple[Weights, Prefixes] | None = None
         self._lock = threading.Lock()
@@ -191,24 +191,5 @@ def _reply(weights: Weights, job: Job, drawn: Draw, usage: Usage, seconds: float
     return Reply(job.request, answer.text, answer.reasoning, answer.finish, usage, latency_s=seconds)
 
 
-_BENCHES: dict[Source, Bench] = {}
-_LOCK = threading.Lock()
-
-
-def take(source: Source) -> Bench:
-    """The bench of some weights; the caller must `leave` it. Benches that nobody holds are cleared for it."""
-    with _LOCK:
-        for other, bench in list(_BENCHES.items()):
-            if other != source and not bench.holders:
-                _BENCHES.pop(other).close()
-        if source not in _BENCHES:
-            _BENCHES[source] = Bench(source)
-        bench = _BENCHES[source]
-        bench.holders += 1
-        return bench
-
-
-def leave(bench: Bench) -> None:
-    """Say that a bench is not needed any more."""
-    with _LOCK:
-        bench.holders -= 1
+BENCHES: Kept[Source, Bench] = Kept(Bench)
+"""The benches of this process, by their weights."""

@@ -121,6 +121,14 @@ class Endpoint(Record):
     """Longest wait for one reply."""
     attempts: int = Field(default=4, ge=1)
     """Tries for one request; a 429 does not use one up."""
+    command: tuple[str, ...] = ("vllm", "serve")
+    """What starts a server for the vllm engine; the model and the options follow."""
+    options: tuple[str, ...] = ()
+    """Further options of that command."""
+    tensor_parallel: int = Field(default=1, ge=1)
+    """GPUs that share one copy of the weights."""
+    replicas: int = Field(default=1, ge=1)
+    """Servers started, each with a copy of the weights."""
     function: str | None = None
     """"package.module:name" for the scripted engine."""
     folder: str | None = None

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines._bench import Bench, Job, leave, take
+from medvlsynther.engines._bench import BENCHES, Bench, Job
 from medvlsynther.engines._weights import Source
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import InputError, MissingInput
@@ -53,7 +53,7 @@ class _InProcess:
 
     async def _computed(self, request: Request, sampling: Sampling) -> Reply:
         if self._bench is None:
-            self._bench = take(self._source)
+            self._bench = BENCHES.take(self._source)
         options = self._card.extra_body.get("chat_template_kwargs", {})
         answer: Future[Reply] = Future()
         job = Job(request, sampling, options, self._read(request), self._card.context_tokens, answer)
@@ -75,6 +75,6 @@ class _InProcess:
 
     async def close(self) -> None:
         """Leave the bench; the weights stay until others are asked for."""
-        bench, self._bench = self._bench, None
-        if bench is not None:
-            leave(bench)
+        if self._bench is not None:
+            self._bench = None
+            BENCHES.leave(self._source)

@@ -1,0 +1,101 @@
+"""vLLM servers that this process starts, probes and stops: one for each replica, over as many GPUs as it needs.
+
+The requests go the way of the `openai` engine, to the replica with the least in flight. A server stays for the next
+step, until another model is asked for or the process ends. Where servers run already, use `openai` with their URLs.
+Needs the extra `vllm`, or any command that takes the same options.
+
+Source: options of vLLM 0.33; `guidance` is the grammar backend that writes valid JSON under length bounds as well.
+"""
+
+import asyncio
+import shutil
+
+import orjson
+
+from medvlsynther.cards import Model, Sampling
+from medvlsynther.engines import openai
+from medvlsynther.engines._children import GIVE_UP, Children, Wanted
+from medvlsynther.engines._keeping import Kept
+from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, Request
+from medvlsynther.errors import MissingExtra
+
+SERVERS: Kept[Wanted, Children] = Kept(Children)
+"""The servers that this process has started."""
+
+GRAMMARS = orjson.dumps({"backend": "guidance", "disable_any_whitespace": True}).decode()
+
+
+def connect(model: Model, endpoint: Endpoint, images: Bytes) -> Engine:
+    """The engine; servers are started when the first request comes."""
+    return _Served(model, endpoint, images)
+
+
+def wanted(model: Model, endpoint: Endpoint) -> Wanted:
+    """The servers of a model card at an endpoint."""
+    shape = ("--tensor-parallel-size", str(endpoint.tensor_parallel)) if endpoint.tensor_parallel > 1 else ()
+    revision = ("--revision", model.revision) if model.revision else ()
+    pictures = orjson.dumps({"image": model.max_images, "video": 0}).decode()
+    command = (
+        *endpoint.command,
+        endpoint.served_as or model.repo,
+        *("--served-model-name", model.repo),
+        *revision,
+        *("--max-model-len", str(model.context_tokens)),
+        *("--limit-mm-per-prompt", pictures),
+        *("--structured-outputs-config", GRAMMARS),
+        "--enable-prompt-tokens-details",
+        *shape,
+        *endpoint.options,
+    )
+    return Wanted(command, endpoint.replicas, endpoint.tensor_parallel)
+
+
+class _Served:
+    """The engine."""
+
+    remembers = False
+
+    def __init__(self, model: Model, endpoint: Endpoint, images: Bytes) -> None:
+        self.concurrency = endpoint.concurrency
+        self._card = model
+        self._endpoint = endpoint
+        self._images = images
+        self._wanted = wanted(model, endpoint)
+        self._starting: asyncio.Task[Engine] | None = None
+
+    async def generate(self, request: Request, sampling: Sampling) -> Reply:
+        """The reply to one request.
+
+        Raises: as the `openai` engine does; EngineRefused when the servers do not start, MissingExtra.
+        """
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        asker = await asyncio.shield(self._starting)
+        return await asker.generate(request, sampling)
+
+    async def _start(self) -> Engine:
+        await self.probe()
+        servers = await asyncio.to_thread(SERVERS.take, self._wanted)
+        news = {"base_url": servers.base_urls, "server": "vllm", "served_as": None, "key_env": None}
+        return openai.connect(self._card, self._endpoint.model_copy(update=news), self._images)
+
+    async def probe(self) -> None:
+        """Look for the command; no server is started.
+
+        Raises: MissingExtra.
+        """
+        command = self._endpoint.command[0] if self._endpoint.command else "vllm"
+        if shutil.which(command) is None:
+            raise MissingExtra(command, "vllm", where=f"site endpoint of {self._card.repo}")
+
+    async def close(self) -> None:
+        """Close the connections; the servers stay for whoever asks next."""
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        GIVE_UP.set()  # no matter to servers that have started
+        (asker,) = await asyncio.gather(starting, return_exceptions=True)
+        GIVE_UP.clear()
+        if not isinstance(asker, BaseException):
+            SERVERS.leave(self._wanted)
+            await asker.close()
