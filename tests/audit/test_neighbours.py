@@ -1,6 +1,8 @@
 """Nearest vectors, and what a missing network says."""
 
+import hashlib
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 
 from medvlsynther.audit.encoders import copies, encoder
 from medvlsynther.audit.neighbours import BLOCK, nearest
-from medvlsynther.errors import MissingExtra
+from medvlsynther.errors import MissingExtra, MissingInput
+from tests.audit.drawn import png, scene
 
 GENERATOR = np.random.default_rng(1)
 
@@ -46,3 +49,26 @@ def test_a_network_that_is_not_there_is_an_error(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match="openclip"):
         encoder(kind, str(tmp_path / "none.pt"))  # type: ignore[arg-type]
+
+
+def test_a_network_in_a_torchscript_file_finds_resized_copies(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "tiny.pt"
+    pool = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(8), torch.nn.Flatten())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(pool, torch.zeros(1, 3, 288, 288)).save(str(path))
+        encode, digest = encoder("sscd", str(path))
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    left = encode(png(scene(seed)) for seed in range(30))
+    right = encode(png(scene(seed).resize((100, 90))) for seed in range(3))
+    found = {(one, other) for one, other, score in copies(left, right, 1, 0.2) if score}
+    assert {(n, n) for n in range(3)} <= found
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "no.pt").write_text("nothing")
+    for name in ("none.pt", "no.pt"):
+        with pytest.raises(MissingInput):
+            encoder("sscd", str(tmp_path / name))

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -48,7 +49,9 @@ def _sscd(weights: str) -> tuple[Encode, str]:
     if not path.is_file():
         raise MissingInput(f"No file {weights!r}", mend="Give the TorchScript file of an SSCD model")
     try:
-        network = torch.jit.load(str(path), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, the form in which SSCD is published
+            network = torch.jit.load(str(path), map_location="cpu").eval()
     except RuntimeError as error:
         raise MissingInput(f"Not a TorchScript file: {str(error)[:200]}", where=weights, mend="Fetch it anew") from None
 

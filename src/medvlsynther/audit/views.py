@@ -23,6 +23,9 @@ MIN_PANEL = 0.12
 MAX_PANELS = 16
 """Panels of one figure that are looked at, the largest first."""
 
+MOST_IN_STRIP = 5
+"""Cells of a strip."""
+
 DEPTH = 4
 """Cuts into cuts."""
 
@@ -77,10 +80,11 @@ def parts(grey: Image.Image) -> list[Part]:
     """The parts of an image, the whole first, each place once."""
     pixels = np.asarray(grey)
     frame = trimmed(pixels, Box(0.0, 0.0, 1.0, 1.0))
+    framed = ((frame.right - frame.left) * grey.width, (frame.bottom - frame.top) * grey.height)
     found = [WHOLE, Part("trimmed", frame)]
     found += [Part("crop", inside(frame, crop)) for crop in crops()]
     found += [Part("panel", box) for box in panels(pixels)]
-    found += [Part("cell", inside(frame, box)) for box in cells()]
+    found += [Part("cell", inside(frame, box)) for box in cells(*framed)]
     unique = {tuple(round(edge, 2) for edge in part.box): part for part in reversed(found)}
     kept = [part for part in found if unique.get(tuple(round(edge, 2) for edge in part.box)) is part]
     return [part for part in kept if not is_flat(cut(grey, part.box))] or [WHOLE]
@@ -102,13 +106,17 @@ def crops() -> Iterator[Box]:
     yield Box(margin, margin, 1 - margin, 1 - margin)
 
 
-def cells() -> Iterator[Box]:
-    """Halves and quarters."""
+def cells(width: float, height: float) -> Iterator[Box]:
+    """Halves and quarters of a picture of that shape; of a long strip also thirds, and so on, along it."""
     halves = ((0.0, 1.0), (0.0, 0.5), (0.5, 1.0))
     for top, bottom in halves:
         for left, right in halves:
             if (bottom - top) * (right - left) < 1:
                 yield Box(left, top, right, bottom)
+    count = min(MOST_IN_STRIP, round(max(width, height) / min(width, height)))
+    for place in range(count if count > 2 else 0):
+        start, stop = place / count, (place + 1) / count
+        yield Box(start, 0.0, stop, 1.0) if width > height else Box(0.0, start, 1.0, stop)
 
 
 def inside(frame: Box, box: Box) -> Box:
