@@ -12,7 +12,7 @@ CARDS = catalog.names("models")
 @pytest.mark.parametrize("name", CARDS)
 def test_a_card_names_its_source_and_an_engine_that_is_there(name: str) -> None:
     card = Model.load(name)
-    assert name in OURS or f"https://huggingface.co/{card.repo}" in card.source
+    assert name in OURS or f"https://huggingface.co/{card.repo.removeprefix('hf-hub:')}" in card.source
     assert card.engine in catalog.modules("engines")
 
 
