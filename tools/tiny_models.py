@@ -65,7 +65,7 @@ TEMPLATE = """\
 VOCABULARY = 1536
 BLANKS = "ĠĊ"
 """How a byte-level tokenizer writes a space and a line's end."""
-WIDTH, LAYERS, HEADS, CONTEXT = 64, 2, 4, 32768
+WIDTH, LAYERS, HEADS, CONTEXT = 64, 2, 2, 32768
 LEANS: Mapping[str, float] = {'"': 4.5, '",': 4.5, '"}': 4.5, "<|im_end|>": 3.5}
 """How much the model prefers a token, in nats: its strings end after some eight tokens."""
 AVERSION = -9.0
@@ -160,7 +160,7 @@ def _text(words: PreTrainedTokenizerFast) -> dict[str, Any]:
         "num_attention_heads": HEADS,
         "num_key_value_heads": HEADS // 2,
         "max_position_embeddings": CONTEXT,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]},
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 6, 6]},
         "bos_token_id": None,
         "eos_token_id": words.eos_token_id,
         "pad_token_id": words.pad_token_id,

@@ -1,7 +1,10 @@
 """Servers as children: they are started with the right options, shared, and gone with all that they started."""
 
 import asyncio
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +91,17 @@ def test_a_server_that_ends_says_why(pids: Path) -> None:
         assert "CUDA out of memory" in str(answer)
     (answer,) = answers(connect(options=("--no-such-option",)), 1)
     assert "--no-such-option" in str(answer)
+
+
+@pytest.mark.slow
+def test_a_server_that_died_between_two_steps_is_started_anew(pids: Path) -> None:
+    answers(connect())
+    (server, _) = started(pids)
+    os.kill(server, signal.SIGKILL)
+    while alive(server):
+        time.sleep(0.01)
+    assert all(isinstance(answer, Reply) for answer in answers(connect()))
+    assert len(started(pids)) == 4
 
 
 @pytest.mark.slow

@@ -69,6 +69,11 @@ class Bench:
             self._waiting.append(job)
         self._thread.submit(self._round, batch).add_done_callback(self._settle)
 
+    @property
+    def usable(self) -> bool:
+        """Weights do not wear out."""
+        return True
+
     def close(self) -> None:
         """Let go of the weights once the batch under way is done."""
         self._thread.shutdown(cancel_futures=True)

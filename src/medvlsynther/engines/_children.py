@@ -6,6 +6,7 @@ last lines.
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,9 @@ START_S = 1800.0
 LOOK_S = 0.5
 STOP_S = 20.0
 """After this long a child that was asked to stop is killed."""
-TAIL = 2000
+TAIL = 1 << 16
+FAULT = re.compile(rb"^.*(?:(?:Error|Exception): |out of memory).*$", re.MULTILINE)
+"""Lines that say what went wrong; much may follow on them before a server ends."""
 GIVE_UP = threading.Event()
 """Set while nobody wants the servers any more that are being started."""
 GPUS = "CUDA_VISIBLE_DEVICES"
@@ -64,6 +67,19 @@ class Children:
         """Where they are."""
         return tuple(child.base_url for child in self._children)
 
+    @property
+    def usable(self) -> bool:
+        """Whether all of them run."""
+        return not any(child.ended for child in self._children)
+
+    def check(self) -> None:
+        """Say why one has ended, if one has.
+
+        Raises: EngineRefused.
+        """
+        for child in self._children:
+            child.check()
+
     def close(self) -> None:
         """Stop them all."""
         for child in self._children:
@@ -92,6 +108,19 @@ class _Child:
             self._told.close()
             raise EngineRefused(f"{self._name} cannot be started: {error.strerror}", mend="Mend `command`") from None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.poll() is not None
+
+    def check(self) -> None:
+        """Say why it has ended, if it has.
+
+        Raises: EngineRefused.
+        """
+        if self.ended:
+            raise self._refusal(f"{self._name} ended with {self._process.returncode}")
+
     def wait(self) -> None:
         """Wait until it answers.
 
@@ -99,8 +128,7 @@ class _Child:
         """
         until_s = time.monotonic() + START_S
         while not self._answers():
-            if self._process.poll() is not None:
-                raise self._refusal(f"{self._name} ended with {self._process.returncode}")
+            self.check()
             if time.monotonic() > until_s:
                 raise self._refusal(f"{self._name} did not answer within {START_S:g} s")
             if GIVE_UP.wait(LOOK_S):
@@ -116,7 +144,9 @@ class _Child:
     def _refusal(self, what: str) -> EngineRefused:
         size = self._told.seek(0, os.SEEK_END)
         self._told.seek(max(0, size - TAIL))
-        said = " ".join(self._told.read().decode("utf-8", "replace").split())
+        tail = self._told.read()
+        faults = b" ".join(FAULT.findall(tail)[-2:]) or tail
+        said = " ".join(faults.decode("utf-8", "replace").split())
         return EngineRefused(f"{what}: …{said[-600:]}", mend="Mend the options in the site file, or start it by hand")
 
     def ask_to_stop(self) -> None:

@@ -13,6 +13,11 @@ from typing import Generic, Protocol, TypeVar
 class Closeable(Protocol):
     """Something to let go of."""
 
+    @property
+    def usable(self) -> bool:
+        """Whether it can still do its work."""
+        ...
+
     def close(self) -> None:
         """Let go of it."""
         ...
@@ -38,8 +43,9 @@ class Kept(Generic[K, V]):
         Raises: whatever making it raises.
         """
         with self._lock:
-            for other in [other for other in self._things if other != key and not self._holders[other]]:
-                self._things.pop(other).close()
+            for other in [other for other in self._things if not self._holders[other]]:
+                if other != key or not self._things[other].usable:
+                    self._things.pop(other).close()
             if key not in self._things:
                 self._things[key] = self._make(key)
                 self._holders[key] = 0

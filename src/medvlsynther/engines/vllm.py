@@ -17,7 +17,7 @@ from medvlsynther.engines import openai
 from medvlsynther.engines._children import GIVE_UP, Children, Wanted
 from medvlsynther.engines._keeping import Kept
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, Request
-from medvlsynther.errors import MissingExtra
+from medvlsynther.errors import EngineRefused, MissingExtra
 
 SERVERS: Kept[Wanted, Children] = Kept(Children)
 """The servers that this process has started."""
@@ -61,7 +61,7 @@ class _Served:
         self._endpoint = endpoint
         self._images = images
         self._wanted = wanted(model, endpoint)
-        self._starting: asyncio.Task[Engine] | None = None
+        self._starting: asyncio.Task[tuple[Children, Engine]] | None = None
 
     async def generate(self, request: Request, sampling: Sampling) -> Reply:
         """The reply to one request.
@@ -70,14 +70,18 @@ class _Served:
         """
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
-        asker = await asyncio.shield(self._starting)
-        return await asker.generate(request, sampling)
+        servers, asker = await asyncio.shield(self._starting)
+        try:
+            return await asker.generate(request, sampling)
+        except EngineRefused:
+            servers.check()
+            raise
 
-    async def _start(self) -> Engine:
+    async def _start(self) -> tuple[Children, Engine]:
         await self.probe()
         servers = await asyncio.to_thread(SERVERS.take, self._wanted)
         news = {"base_url": servers.base_urls, "server": "vllm", "served_as": None, "key_env": None}
-        return openai.connect(self._card, self._endpoint.model_copy(update=news), self._images)
+        return servers, openai.connect(self._card, self._endpoint.model_copy(update=news), self._images)
 
     async def probe(self) -> None:
         """Look for the command; no server is started.
@@ -94,8 +98,8 @@ class _Served:
         if starting is None:
             return
         GIVE_UP.set()  # no matter to servers that have started
-        (asker,) = await asyncio.gather(starting, return_exceptions=True)
+        (started,) = await asyncio.gather(starting, return_exceptions=True)
         GIVE_UP.clear()
-        if not isinstance(asker, BaseException):
+        if not isinstance(started, BaseException):
             SERVERS.leave(self._wanted)
-            await asker.close()
+            await started[1].close()
