@@ -5,7 +5,7 @@ order, whatever finishes first.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,11 +20,12 @@ from medvlsynther.engines._asking import ask
 from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage
 from medvlsynther.errors import ReplyError
 from medvlsynther.progress import Budget, Meter
-from medvlsynther.records import ImageRef, Reject
+from medvlsynther.records import Checkpoint, ImageRef, Reject
 from medvlsynther.store.corpus import open_member
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store
 from medvlsynther.store.ledger import Ledger, ledger_folder
+from medvlsynther.training.base import Place
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -53,6 +54,7 @@ class Context:
         workers: int,
         on_reject: Callable[[Reject], None],
         budget: Budget,
+        training: Mapping[str, Place] | None = None,
     ) -> None:
         self.store = store
         self.folder = folder
@@ -65,6 +67,8 @@ class Context:
         self._workers = workers
         self._on_reject = on_reject
         self._budget = budget
+        self._training = training or {}
+        self._folders: dict[str, Path] = {}
         self._open = ExitStack()
         self._asked: dict[str, tuple[Engine, Ledger | None]] = {}
 
@@ -79,6 +83,32 @@ class Context:
         Raises: InputError (image_missing, image_too_large, tar_damaged, …).
         """
         return open_member(self.store.corpus_path(image.corpus), image.member, MAX_IMAGE_BYTES)
+
+    @property
+    def lasting(self) -> Path:
+        """A folder of this step that outlives a killed run, for what cannot be had again cheaply."""
+        return self.store.lasting(self.folder)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far work has come that gives no rows on its way."""
+        self._meter.reach(done, total)
+
+    def place(self, backend: str) -> Place:
+        """Where that training backend runs."""
+        return self._training.get(backend) or Place()
+
+    def trained(self, checkpoint: Checkpoint) -> Model:
+        """A trained model, asked as any other. Its digest is what its replies are kept under, wherever it lies."""
+        model = Model.of(checkpoint)
+        self._folders[model.name] = self.store.root / checkpoint.folder
+        return model
+
+    def _served(self, model: Model) -> Endpoint:
+        """Where a model is asked; a trained one's weights are those of this store, unless a server has them."""
+        endpoint, folder = self._endpoint(model.name), self._folders.get(model.name)
+        if folder is None or endpoint.served_as or endpoint.base_url:
+            return endpoint
+        return endpoint.model_copy(update={"served_as": str(folder)})
 
     def ask(
         self, model: Model, requests: Iterable[Request], read: Callable[[Reply], T], sampling: Sampling
@@ -131,7 +161,7 @@ class Context:
     def _engine(self, model: Model) -> tuple[Engine, Ledger | None]:
         """The connected engine of a model and its ledger, opened once a step."""
         if model.hash not in self._asked:
-            endpoint = self._endpoint(model.name)
+            endpoint = self._served(model)
             engine: Engine = module("engines", endpoint.engine or model.engine).connect(
                 model, endpoint, self.images.read
             )

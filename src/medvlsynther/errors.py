@@ -8,6 +8,7 @@ MedvlsyntherError
  │    ├── MissingExtra         an optional dependency; names the install line
  │    ├── EngineRefused        a server that cannot be reached, or that rejects the key or the model
  │    ├── BatchWaits           requests were written for a batch, and no more can be done before its replies come
+ │    ├── TrainingStopped      a training ended early; its checkpoints stay, and running again resumes
  │    ├── BudgetSpent          the money or the tokens that a run may use are used up
  │    └── StoreTrouble         a full disk, a store in use, a store that cannot be written
  └── StepFailed                a stage broke its promise (a bug): exit code 1
@@ -79,6 +80,10 @@ class EngineRefused(UserError):
 
 class BatchWaits(UserError):
     """Requests wait for their batch; what comes after them has to wait as well."""
+
+
+class TrainingStopped(UserError):
+    """A training that ended before it was done; what it kept is resumed from."""
 
 
 class BudgetSpent(UserError):

@@ -99,6 +99,13 @@ class Meter:
             self._told = now
             STEADY.info("%s: %s", self.title, self.line())
 
+    def reach(self, done: int, total: int) -> None:
+        """Say how far work has come that counts for itself: `done` of `total` steps."""
+        if self._bars and self._task is not None and total != self.total:
+            self._bars.update(self._task, total=total)
+        self.total = total
+        self.add(done=done - self.counts["done"])
+
     @property
     def seen(self) -> int:
         """Inputs dealt with, one way or the other."""

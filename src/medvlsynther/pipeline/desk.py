@@ -163,7 +163,14 @@ def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board,
             rejects.add(reject)
 
         ctx = Context(
-            store, part, meter, endpoint=site.endpoint, workers=site.workers, on_reject=on_reject, budget=budget
+            store,
+            part,
+            meter,
+            endpoint=site.endpoint,
+            workers=site.workers,
+            on_reject=on_reject,
+            budget=budget,
+            training=site.training,
         )
         desk = Desk(step, part, ctx, writer, meter)
         LOG.info("%s begins", step.id)

@@ -9,6 +9,7 @@ from medvlsynther.cards import describe, parse_yaml
 from medvlsynther.engines.base import Endpoint
 from medvlsynther.errors import BadSetting, MissingInput
 from medvlsynther.records import Record
+from medvlsynther.training.base import Place
 
 DEFAULT = "medvlsynther.yaml"
 """Read from the working directory when no site file is named."""
@@ -26,6 +27,8 @@ class Site(Record):
     """Processes for CPU work."""
     models: dict[str, Endpoint] = Field(default_factory=dict)
     """Model card name to endpoint; "*" serves the rest."""
+    training: dict[str, Place] = Field(default_factory=dict)
+    """Training backend to where it runs."""
 
     def endpoint(self, model: str) -> Endpoint:
         """Where the model of that card name runs."""

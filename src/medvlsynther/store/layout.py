@@ -6,6 +6,7 @@
   images/ab/ab12….png            bytes, once, under their SHA-256
   corpora/                       where each corpus was last seen; no part of any result
   runs/<recipe>/                 recipe.yaml (resolved), plan.json, exports
+  training/<step>/               checkpoints, curves and weights of a training: what outlives a killed run
   locks/                         who writes what now
 """
 
@@ -39,6 +40,7 @@ class Store:
         self.replies = root / "replies"
         self.corpora = root / "corpora"
         self.runs = root / "runs"
+        self.training = root / "training"
         self.locks = root / "locks"
 
     def prepare(self) -> None:
@@ -57,6 +59,10 @@ class Store:
     def step(self, step_id: str) -> Path:
         """The folder of one step, finished or not."""
         return self.steps / step_id
+
+    def lasting(self, part: Path) -> Path:
+        """Where the step that is being written in `part` keeps what a killed run may not lose."""
+        return self.training / part.name.removeprefix(".").removesuffix(".part")
 
     def manifest(self, step_id: str) -> dict[str, Any] | None:
         """What a finished step says of itself; None for one that is not finished."""

@@ -1,0 +1,107 @@
+"""One training as a step of a recipe: which rows, which weights to begin with, what is refused beforehand."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, Protocol
+
+from medvlsynther import catalog
+from medvlsynther.cards import Change, Trainer
+from medvlsynther.errors import BadSetting, MissingInput
+from medvlsynther.records import Checkpoint, Question
+from medvlsynther.store.layout import Store
+from medvlsynther.store.table import Table
+from medvlsynther.training.base import Backend, Job, Place
+from medvlsynther.training.launching import launch
+from medvlsynther.training.outcome import outcome
+
+DATASET = "dataset"
+"""Where an export stage keeps its files."""
+
+
+class Workplace(Protocol):
+    """What training needs of a stage's context."""
+
+    store: Store
+    folder: Path
+
+    @property
+    def lasting(self) -> Path:
+        """A folder that outlives a killed run."""
+
+    def place(self, backend: str) -> Place:
+        """Where a backend runs."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far it is."""
+
+
+def train(
+    ctx: Workplace,
+    method: Literal["sft", "grpo"],
+    questions: Table[Question],
+    checkpoints: Table[Checkpoint] | None,
+    trainer: Trainer,
+    change: Change,
+    backend: str | None,
+    seed: int,
+) -> Iterator[Checkpoint]:
+    """The checkpoint that training ends with; a trained model of the step before it is where it begins.
+
+    Raises: BadSetting, MissingInput, MissingExtra and UserError for what can be known before; TrainingStopped.
+    """
+    chosen = trainer.changed(change)
+    if chosen.method != method:
+        raise BadSetting(f"Trainer {trainer.name!r} is for {chosen.method}", mend=f"Name one for {method}")
+    name = backend or chosen.backend
+    module: Backend = catalog.module("training.backends", name)
+    job = Job(
+        method=method,
+        card=chosen,
+        card_name=trainer.name,
+        card_hash=trainer.hash,
+        seed=seed,
+        initial=_initial(checkpoints, chosen, ctx.store),
+        data=str(_exported(questions, module.EXPORT)),
+        folder=str(ctx.lasting.absolute()),
+    )
+    _check_rows(questions, chosen)
+    place = ctx.place(name)
+    model = launch(job, module, place, ctx.progress)
+    yield outcome(job, name, place, model, ctx.folder, ctx.store.root.absolute())
+
+
+def _initial(checkpoints: Table[Checkpoint] | None, card: Trainer, store: Store) -> str:
+    trained = list(checkpoints or ())
+    return str((store.root / trained[-1].folder).absolute()) if trained else card.base
+
+
+def _exported(questions: Table[Question], export: str) -> Path:
+    """The data set that was exported with these questions.
+
+    Raises: BadSetting where another stage wrote them.
+    """
+    step = questions.path.parent
+    if not step.name.startswith(f"{export}-") or not (step / DATASET / "data").is_dir():
+        raise BadSetting(f"The rows come from {step.name}", mend=f"Put {export} right before the training")
+    return (step / DATASET).absolute()
+
+
+def _check_rows(questions: Table[Question], card: Trainer) -> None:
+    rows = [
+        (i, len(images or ()))
+        for i, images, split in questions.columns("question_id", "images", "split")
+        if split == "train"
+    ]
+    if not rows:
+        raise MissingInput("There are no rows to train on", mend="Widen the band or look at the rejects of the export")
+    many = [(i, count) for i, count in rows if count > card.max_images]
+    if many:
+        shown = ", ".join(f"{i} with {count}" for i, count in islice(many, 3))
+        raise BadSetting(
+            f"{len(many)} of {len(rows)} rows have more than {card.max_images} images: {shown}",
+            mend="Raise max_images in the trainer, or curate figures with fewer",
+        )
+
+
+__all__ = ["train"]
