@@ -74,12 +74,14 @@ def ship(
     make: Callable[[Row], T],
     *,
     part: Callable[[Row], str] = lambda row: row.split,
+    easy_first: bool = False,
     further: Callable[[Shipment], Mapping[str, bytes]] = lambda _: {},
     audits: Audits = NONE,
 ) -> Iterator[Question]:
     """Write a data set into `place.folder / "dataset"` and give its questions.
 
-    `make` turns a row into what the writer takes, or refuses it with InputError; `further` gives more files by name.
+    `make` turns a row into what the writer takes, or refuses it with InputError; `further` gives more files by name;
+    `easy_first` orders the rows by their pass rates.
 
     Raises: BadSetting for a name that no data set can have, or an unfit split.
     """
@@ -91,8 +93,9 @@ def ship(
         census.rejects[reason] += 1
         place.reject(item_id, reason, detail)
 
+    rows = served(tables, place.images.read, refuse, make, split=order.split, seed=order.seed, easy_first=easy_first)
     with writer:
-        for row, made in served(tables, place.images.read, refuse, make, split=order.split, seed=order.seed):
+        for row, made in rows:
             writer.add(part(row), made)
             census.add(row, part(row))
             yield row.question(order.name)

@@ -1,6 +1,6 @@
 """The rows of a data set: each item with its figure, verdict, label and images, or a reject with its reason."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,6 +10,7 @@ from medvlsynther.errors import BadSetting, InputError, MissingInput
 from medvlsynther.export.guards import check_image, check_item
 from medvlsynther.fingerprint import draw
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
+from medvlsynther.rules.trials import pass_rate
 from medvlsynther.store.table import Table, along
 
 TRAIN, VALIDATION = "train", "validation"
@@ -65,21 +66,27 @@ class Row:
 
 
 def served(
-    tables: Tables, read: Reader, refuse: Refuse, make: Callable[[Row], T], *, split: float, seed: int
+    tables: Tables,
+    read: Reader,
+    refuse: Refuse,
+    make: Callable[[Row], T],
+    *,
+    split: float,
+    seed: int,
+    easy_first: bool = False,
 ) -> Iterator[tuple[Row, T]]:
     """Every item that can be served with what `make` turns it into, in order; the others are refused with a reason.
 
     `make` refuses a row by raising InputError. `split` is the share of validation, drawn by article, so that no
-    article stands on both sides.
+    article stands on both sides. With `easy_first` items come by their pass rate, the highest first and untried ones
+    last, equal ones in order; the tables are read once a rate, so that none of them is held.
 
     Raises: BadSetting for a share outside 0..1; MissingInput where the tables do not fit together.
     """
     if not 0.0 <= split < 1.0:
         raise BadSetting(f"split is {split}", mend="Give the share of validation, from 0 to below 1")
     index = 0
-    judged, labelled = _Told(tables.verdicts), _Told(tables.labels)
-    for item, figure in along(tables.items, tables.figures, "figure_id"):
-        verdict, label = judged.about(item), labelled.about(item)
+    for item, figure, verdict, label in _joined(tables, easy_first):
         try:
             check_item(item, figure)
             images = tuple(_image_bytes(figure, read))
@@ -90,6 +97,20 @@ def served(
             continue
         yield row, made
         index += 1
+
+
+def _joined(tables: Tables, easy_first: bool) -> Iterator[tuple[Item, Figure, Verdict | None, Label | None]]:
+    for items in _by_ease(tables.items) if easy_first else (tables.items,):
+        judged, labelled = _Told(tables.verdicts), _Told(tables.labels)
+        for item, figure in along(items, tables.figures, "figure_id"):
+            yield item, figure, judged.about(item), labelled.about(item)
+
+
+def _by_ease(items: Table[Item]) -> Iterator[Iterable[Item]]:
+    """The items of each pass rate, in order, so that every table can go along with each of them."""
+    rates = {pass_rate(item.trials) for item in items}
+    for rate in sorted(rates, key=lambda rate: -1.0 if rate is None else rate, reverse=True):
+        yield (item for item in items if pass_rate(item.trials) == rate)
 
 
 class _Told(Generic[R]):

@@ -24,6 +24,12 @@ def solved(trial: Trial) -> bool:
     return 2 * trial.right > trial.asked - trial.unknown > 0
 
 
+def pass_rate(trials: Sequence[Trial]) -> float | None:
+    """Share of answers that were right where the last model saw the image, 0..1; None where none answered."""
+    seen = [trial for trial in trials if trial.view == "image" and trial.asked > trial.unknown]
+    return seen[-1].right / (seen[-1].asked - seen[-1].unknown) if seen else None
+
+
 def answerable(trials: Iterable[Trial], first_right: int) -> bool:
     """The soft rule for an item that models answer without its image.
 

@@ -14,6 +14,7 @@ from medvlsynther.cards import Prompt
 from medvlsynther.errors import MissingInput
 from medvlsynther.export.processor import ModelFolder, Tokens
 from medvlsynther.fingerprint import fingerprint
+from medvlsynther.records import Trial
 from tests.export.material import Material, encoded, item, picture
 
 VERL = {
@@ -118,3 +119,25 @@ def test_the_released_instruction_keeps_its_backslash(stage: str, material: Mate
     for row in read(tmp_path).to_pylist():
         assert [message["role"] for message in row["prompt"]] == ["user"]
         assert r"the answer.\nWrite" in row["prompt"][0]["content"]
+
+
+@pytest.mark.parametrize(("stage", "settings"), [("export.verl", {}), ("export.trl", {"kind": "grpo"})])
+def test_easy_first_orders_every_table_by_pass_rate(stage: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    material = Material(tmp_path).fill(articles=4, images=(1,))
+    rates = (2, 7, None, 7, 8, 2, 0, 1)
+    material.items = [
+        item.model_copy(update={"trials": () if right is None else (seen(right),)})
+        for item, right in zip(material.items, rates, strict=True)
+    ]
+    questions = material.run(stage, order="easy_first", **settings)
+    wanted = [material.items[place].item_id for place in (4, 1, 3, 0, 5, 7, 6, 2)]
+    assert [question.question_id for question in questions] == wanted
+    assert [question.index for question in questions] == list(range(8))
+    rows = [row.get("extra_info", row) for row in read(tmp_path).to_pylist()]
+    assert [row["item_id"] for row in rows] == wanted
+    assert [question.question_id for question in material.run(stage, "given", **settings)] == sorted(wanted)
+
+
+def seen(right: int) -> Trial:
+    """What a model made of eight tries, one of them lost."""
+    return Trial(view="image", model="m", asked=9, right=right, unknown=1)

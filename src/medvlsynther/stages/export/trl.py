@@ -37,12 +37,14 @@ def run(
     name: str = "medsynvqa",
     split: float = 0.0,
     seed: int = 42,
+    order: Literal["given", "easy_first"] = "given",
     instruction: Prompt = Prompt.load("answer"),
 ) -> Iterator[Question]:
     """Questions as served, and `dataset/`: `data/*.parquet` and the card.
 
     Prompts hold no placeholder: TRL puts the images before the text of the first user message. Rows without images
-    are a configuration of their own, "text", because a GRPO batch that mixes the two fails.
+    are a configuration of their own, "text", because a GRPO batch that mixes the two fails. `easy_first` orders rows by
+    how often `solve` reached their keys, for a trainer that keeps their order.
 
     Rejects, for SFT: no_thoughts, because a completion without thoughts would teach to skip them.
     Source: TRL 1.16, conversational prompt-completion and prompt-only data sets.
@@ -73,4 +75,5 @@ def run(
         Shards(ctx.folder / FOLDER, featured(columns)),
         cells,
         part=lambda row: row.split if row.images else f"{row.split}_text",
+        easy_first=order == "easy_first",
     )

@@ -1,7 +1,7 @@
 """Rows for verl's RLHFDataset: an explicit schema, a placeholder for every image, bytes inside, bounded pixels."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -79,6 +79,7 @@ def run(
     name: str = "medsynvqa",
     split: float = 0.0,
     seed: int = 42,
+    order: Literal["given", "easy_first"] = "given",
     instruction: Prompt = Prompt.load("answer"),
     max_pixels: int = 1024 * 28 * 28,
     processor: ModelFolder | None = None,
@@ -87,7 +88,8 @@ def run(
     """Questions as served, and `dataset/`: `data/*.parquet` and the card.
 
     Images are 8-bit RGB of at most `max_pixels`. With a `processor` every prompt is measured by it, and one above
-    `max_prompt_tokens` is refused, because verl never truncates a prompt with images.
+    `max_prompt_tokens` is refused, because verl never truncates a prompt with images. `easy_first` orders rows by how
+    often `solve` reached their keys, for a trainer that keeps their order.
 
     Rejects: prompt_too_long, image_too_elongated, and what every exporter refuses.
     Source: the schema that verl 0.9.1 reads.
@@ -127,4 +129,5 @@ def run(
         Order("export.verl", name, split, seed, HOW),
         Shards(ctx.folder / FOLDER, featured(COLUMNS)),
         cells,
+        easy_first=order == "easy_first",
     )
