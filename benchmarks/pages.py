@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -28,6 +30,9 @@ from tests.review.stores import lay
 
 IMAGES = 200
 """Different images that figures share."""
+
+STARTS = 7
+"""Times that the server is started, for the first item."""
 
 
 def made(root: Path, items: int) -> Run:
@@ -77,11 +82,11 @@ def main() -> None:
         text = page.html([run], lambda _: 0.0)
         print(f"report of {count:,} items: {time.perf_counter() - began:.1f} s, {len(text.encode()) / 1e6:.1f} MB")
 
-        began = time.perf_counter()
+        openings, firsts = zip(*(first(run) for _ in range(STARTS)), strict=True)
+        print(f"opening: {told(openings)} until the server answers, then {told(firsts)} for the first item")
         served = serve(run)
-        opened = time.perf_counter() - began
         try:
-            review(served.url, opened, served.process.pid)
+            review(served.url, served.process.pid)
         finally:
             served.kill()
     import_s = float(subprocess.check_output([sys.executable, "-c", IMPORT], text=True))
@@ -95,14 +100,33 @@ print(time.perf_counter() - began)
 """
 
 
-def review(url: str, opened: float, pid: int) -> None:
+def told(seconds: Sequence[float]) -> str:
+    """Median and longest."""
+    return f"{1000 * median(seconds):.0f} ms (longest {1000 * max(seconds):.0f})"
+
+
+def first(run: Run) -> tuple[float, float]:
+    """Seconds until a new server answers, and from then on until it has given its first item."""
+    began = time.perf_counter()
+    served = serve(run)
+    try:
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        browser.open(served.entry).read()
+        opened = time.perf_counter()
+        browser.open(f"{served.url}/api/item/0?rater=ada").read()
+        return opened - began, time.perf_counter() - opened
+    finally:
+        served.kill()
+
+
+def review(url: str, pid: int) -> None:
     """What a reviewer waits for."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     browser.open(f"{url}/?token=sesame").read()
     began = time.perf_counter()
     places = json.load(browser.open(f"{url}/api/queue?rater=ada"))["places"]
     queued = time.perf_counter() - began
-    print(f"opening: {opened:.2f} s until the server answers, queue of {len(places):,} in {1000 * queued:.0f} ms")
+    print(f"queue of {len(places):,}: {1000 * queued:.0f} ms")
     headers = {"Content-Type": "application/json", "Origin": url}
     items, answers = [], []
     for place in places[:200]:

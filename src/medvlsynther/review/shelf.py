@@ -199,7 +199,7 @@ class Shelf:
         return lint(item, figure, vocabulary=self.lexicons) if figure else item.notes
 
     def warm(self) -> None:
-        """Read what the first item would wait for."""
+        """Read what the first answer would wait for."""
         if self.entries:
             self.shown(0)
         _ = self.criteria

@@ -6,13 +6,22 @@ one sign as one word.
 """
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
 import snowballstemmer
 
-_ENGLISH = snowballstemmer.stemmer("english")
+
+class _Stemmer(threading.local):
+    """A stemmer for each thread, because it keeps the word that it is at work on."""
+
+    def __init__(self) -> None:
+        self.stem = snowballstemmer.stemmer("english").stemWord
+
+
+_ENGLISH = _Stemmer()
 _LONGEST_WORD = 30
 """Longer "words" are not stemmed: no word of the language is, and a stemmer's time grows with them."""
 
@@ -43,7 +52,7 @@ def stem(word: str) -> str:
     """
     if len(word) > _LONGEST_WORD or not word.isascii():
         return word
-    return str(_ENGLISH.stemWord(word))
+    return str(_ENGLISH.stem(word))
 
 
 def words_of(text: str) -> tuple[str, ...]:
