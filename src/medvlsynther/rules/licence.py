@@ -8,6 +8,7 @@ claims that it sees differently put the work into quarantine. Silence is quarant
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import field_validator
@@ -332,8 +333,13 @@ def attribution(
     `part` is the figure's label, `at` the address or identity of the work. What is not known is left out.
     """
     where = " ".join(part for part in (journal, f"({year})" if year else "") if part)
-    name = licence.code.replace("CC-BY", "CC BY").replace("CC0-", "CC0 ")
-    name = re.sub(r"-(\d\.\d)$", r" \1", name) if licence.code != UNKNOWN else "not stated"
-    terms = f"Licence: {name}" + (f" ({licence.uri})" if licence.uri else "")
+    terms = f"Licence: {_spoken(licence.code)}" + (f" ({licence.uri})" if licence.uri else "")
     parts = (f"{part.rstrip('.:')} of" * bool(part), authors, f"“{title.rstrip('.')}”" * bool(title), where, at, terms)
     return ". ".join(text.rstrip(".") for text in parts if text).replace(" of. ", " of: ", 1) + "."
+
+
+@lru_cache(maxsize=256)
+def _spoken(code: str) -> str:
+    """A code as people write it: "CC BY 4.0" for CC-BY-4.0."""
+    name = code.replace("CC-BY", "CC BY").replace("CC0-", "CC0 ")
+    return re.sub(r"-(\d\.\d)$", r" \1", name) if code != UNKNOWN else "not stated"

@@ -37,23 +37,28 @@ _OPEN, _CLOSE = r"[(\[]\s*(?:[Pp]anels?\s+)?", rf"{_ASIDE}\s*[)\]]\s*(?:[:.,;]|{
 _EDGE = r"(?:^|(?<=[.;:,)\]]\s)|(?<=\band\s))"
 _PANEL_WORD = r"(?:^|(?<=[.;:,]\s))[Pp]anels?\s+"
 _BARE_END = rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s+[A-Z0-9]))"
-_STYLES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
-    (("(", "["), _style(r"[A-Z]", _OPEN, _CLOSE)),
-    (("(", "["), _style(r"[a-z]", _OPEN, _CLOSE)),
-    (("(", "["), _style(r"(?:x|ix|iv|v?i{1,3}|v|xi{1,2})", _OPEN, _CLOSE)),
-    ((")",), _style(r"[A-Z]", r"(?<![\w(\[])", r"\)")),
-    ((")",), _style(r"[a-z]", r"(?<![\w(\[])", r"\)")),
-    (("anel",), _style(r"[A-Z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
-    (("anel",), _style(r"[a-z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
-    (("",), _style(r"[A-Z]", _EDGE, _BARE_END)),
-    (("",), _style(r"[a-z]", _EDGE, rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s))")),
+_BRACKET, _BRACKET_AFTER, _WORD = re.compile(r"[(\[]"), re.compile(r"\)"), re.compile("anel")
+_EDGE_BEFORE = r"{0}(?:(?<=[.;:,)\]]\s{0})|(?<=\band\s{0})|(?<=\A{0}))"
+_STYLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
+    (_BRACKET, _style(r"[A-Z]", _OPEN, _CLOSE)),
+    (_BRACKET, _style(r"[a-z]", _OPEN, _CLOSE)),
+    (_BRACKET, _style(r"(?:x|ix|iv|v?i{1,3}|v|xi{1,2})", _OPEN, _CLOSE)),
+    (_BRACKET_AFTER, _style(r"[A-Z]", r"(?<![\w(\[])", r"\)")),
+    (_BRACKET_AFTER, _style(r"[a-z]", r"(?<![\w(\[])", r"\)")),
+    (_WORD, _style(r"[A-Z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
+    (_WORD, _style(r"[a-z]", _PANEL_WORD, r"\s*[:.,)]?(?=\s)")),
+    (re.compile(_EDGE_BEFORE.format("A")), _style(r"[A-Z]", _EDGE, _BARE_END)),
+    (re.compile(_EDGE_BEFORE.format("a")), _style(r"[a-z]", _EDGE, rf"(?:\s*[:.,)]|\s*{_DASH}(?=\s)|(?=\s))")),
 )
-"""Each way to mark panels, with the characters of which one must stand in a caption that uses it."""
+"""Each way to mark panels, after what a caption that uses it must hold and what is found sooner: a bracket, a word, a
+first letter behind an edge. Searches that begin with a letter skip to it."""
 _PLACE = re.compile(
     rf"(?:^|(?<=[.;:,]\s)|(?<=\band\s))(?:the\s+)?(?P<open>{_SPOT})(?:\s+{_PART})?\s*(?:[:,]|(?=\bshows?\b))"
     rf"|[(\[]\s*(?P<shut>{_SPOT})(?:\s+{_PART})?\s*[)\]]",
     re.IGNORECASE,
 )
+_MAYBE_PLACE = re.compile(rf"(?:{_PLACES})(?:\s+{_PART})?\s*(?:[:,)\]]|shows?\b)")
+"""What must stand in the lower-case caption that marks panels by place; found sooner."""
 _ENDS = ".;:!?"
 
 
@@ -64,11 +69,11 @@ def find_panels(caption: str) -> tuple[Panel, ...]:
     share their text. At least two panels, in sequence from the first letter, make a compound figure.
     """
     best: list[_Marker] = []
-    for signs, style in _STYLES:
-        chain = _chain(style, caption) if any(sign in caption for sign in signs) else []
+    for sign, style in _STYLES:
+        chain = _chain(style, caption) if sign.search(caption) else []
         if _size(chain) > _size(best):
             best = chain
-    if _size(best) < 2:
+    if _size(best) < 2 and _MAYBE_PLACE.search(caption.lower()):
         best = _by_place(caption)
     return tuple(_lay_out(caption, best)) if _size(best) >= 2 else ()
 

@@ -18,6 +18,9 @@ _HEAD_BYTES = 2048
 IMAGES: Final = frozenset(("jpg", "jpeg", "png", "webp", "tif", "tiff", "gif", "bmp"))
 """Suffixes of images."""
 
+_PARTS: Final = {"json": "json", "txt": "text"} | dict.fromkeys(IMAGES, "image")
+"""Suffix to what a member is of its record."""
+
 
 @dataclass(slots=True)
 class Sample:
@@ -30,17 +33,15 @@ class Sample:
     head: bytes = b""
     """The beginning of the JSON, read in passing."""
 
-    def take(self, member: Member, suffix: str) -> bool:
-        """Whether the member found its place."""
-        if suffix == "json" and self.json is None:
-            self.json = member
-        elif suffix == "txt" and self.text is None:
-            self.text = member
-        elif suffix in IMAGES and self.image is None:
-            self.image = member
+    def take(self, member: Member, part: str) -> bool:
+        """Whether the member found its place: the part `image`, `json` or `text`, where none is yet."""
+        if part == "json":
+            free, self.json = self.json is None, self.json or member
+        elif part == "text":
+            free, self.text = self.text is None, self.text or member
         else:
-            return False
-        return True
+            free, self.image = self.image is None, self.image or member
+        return free
 
 
 def samples(archive: Tar) -> Iterator[Sample | Member | Damage]:
@@ -56,23 +57,26 @@ def samples(archive: Tar) -> Iterator[Sample | Member | Damage]:
             yield entry
             continue
         stem, _, suffix = entry.name.rpartition(".")
-        suffix = suffix.lower()
-        if suffix not in ("json", "txt") and suffix not in IMAGES:
+        part = _PARTS.get(suffix) or _PARTS.get(suffix.lower())
+        if part is None:
             yield entry
             continue
         if stem != sample.stem:
-            if suffix == "txt" and stem in joined:
+            if part == "text" and stem in joined:
                 continue  # the caption of a record that went on without it
-            yield from _whole(sample, parted)
+            if sample.image and sample.json:
+                yield sample
+            else:
+                yield from _whole(sample, parted)
             sample = Sample(stem)
             if stem in parted:
                 joined.add(stem)
                 sample = parted.pop(stem)
-        if not sample.take(entry, suffix):
+        if not sample.take(entry, part):
             yield from _whole(sample, parted)
             sample = Sample(stem)
-            sample.take(entry, suffix)
-        if sample.json is entry:
+            sample.take(entry, part)
+        if part == "json":
             sample.head = archive.read(entry.offset, min(entry.size, _HEAD_BYTES))
     yield from _whole(sample, parted)
     yield from parted.values()

@@ -83,10 +83,14 @@ class Record(msgspec.Struct):
 
     def sharing(self, caption: str) -> list[str]:
         """The images of the article with this caption, in its order."""
+        first = caption.split(" ", 1)[0]
         return [
             shown.image_id
             for shown in self.image_set or ()
-            if shown.image_id and plain_caption(shown.caption) == caption
+            if shown.image_id
+            and shown.caption
+            and shown.caption.lstrip().startswith(first)
+            and plain_caption(shown.caption) == caption
         ]
 
 

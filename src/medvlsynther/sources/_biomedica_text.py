@@ -15,7 +15,6 @@ LONGEST_PASSAGE = 50_000
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*)((?:\s[^<>]*)?)/?>")
 _RID = re.compile(r"""\brid\s*=\s*["']([^"'<>]*)["']""")
-_BLANKS = re.compile(r"\s+")
 _TWICE = re.compile(r"(,\s|;\s|\sand\s|\sor\s|–|-)\1")
 _EMPTY = re.compile(r"\s?[(\[]\s*[)\]]")
 _GRAM = 16
@@ -73,10 +72,16 @@ def _joined(pieces: list[str]) -> tuple[str, list[int]]:
     text, offsets = "", []
     for piece in pieces:
         offsets.append(len(text))
-        squeezed = _BLANKS.sub(" ", piece)
+        squeezed = _squeezed(piece)
         text += squeezed.lstrip() if not text or text.endswith(" ") else squeezed
     offsets.append(len(text))
     return text.rstrip(), offsets
+
+
+def _squeezed(text: str) -> str:
+    """A text with one blank where it has several."""
+    words = " ".join(text.split())
+    return f"{' ' * text[:1].isspace()}{words}{' ' * (bool(words) and text[-1:].isspace())}"
 
 
 def _plain(text: str) -> str:

@@ -88,8 +88,6 @@ class _Reader:
         yield from self._release()
 
     def _sample(self, sample: Sample) -> Iterator[Article | Reject]:
-        known = _KEY.fullmatch(sample.stem.rpartition("/")[2])
-        name = f"{known[1]}/{known[2]}" if known else f"{self._shard}/{sample.stem}"
         try:
             otherwise = labelled_otherwise(sample.head, whole=False)
             if otherwise is None:
@@ -98,9 +96,13 @@ class _Reader:
             if otherwise is None:
                 yield from self._article(sample, raw)
             else:
-                yield Reject(id=name, reason="label_not_wanted", detail=otherwise)
+                yield Reject(id=self._name(sample), reason="label_not_wanted", detail=otherwise)
         except InputError as error:
-            yield Reject(id=name, reason=error.reason, detail=error.detail)
+            yield Reject(id=self._name(sample), reason=error.reason, detail=error.detail)
+
+    def _name(self, sample: Sample) -> str:
+        known = _KEY.fullmatch(sample.stem.rpartition("/")[2])
+        return f"{known[1]}/{known[2]}" if known else f"{self._shard}/{sample.stem}"
 
     # ------------------------------------------------------------------------------------------- records to figures
 

@@ -127,18 +127,17 @@ class Tar:
                 name, size = found_name or name, found_size if found_size is not None else size
                 place += _padded(own_size)
                 continue
-            member = Member(name or own_name, place, own_size if size is None else size)
+            start, own_name = place, name or own_name
+            own_size = own_size if size is None else size
             name = size = None
-            if member.offset + member.size > self.size:
-                yield Damage(
-                    "tar_truncated", f"{member.name} ends {member.offset + member.size - self.size} bytes later"
-                )
+            if start + own_size > self.size:
+                yield Damage("tar_truncated", f"{own_name} ends {start + own_size - self.size} bytes later")
                 # A wrong size is as likely as a cut file: the headers after it, if any, are still worth having.
                 place, settled = self._next_header(place), True
                 continue
-            place += _padded(member.size)
-            if kind in _REGULAR and not member.name.endswith("/"):
-                yield member
+            place += _padded(own_size)
+            if kind in _REGULAR and own_name[-1:] != "/":
+                yield Member(own_name, start, own_size)
         yield from self._damage
         if not self._damage and (not settled or place < self.size):
             yield Damage("tar_truncated", f"{self.path.name} has no end mark")
@@ -228,7 +227,7 @@ def _header(block: bytes) -> tuple[bytes, str, int] | None:
     total = (zlib.adler32(block) & 0xFFFF) - (zlib.adler32(check) & 0xFFFF) + len(check) * 0x20
     if size < 0 or (total - stated) % _ADLER_MODULUS:
         return None
-    name = name.rstrip(b"\0").partition(b"\0")[0]
-    if magic == b"ustar\0" and prefix[0]:
+    name = name.partition(b"\0")[0]
+    if prefix[0] and magic == b"ustar\0":
         name = prefix.partition(b"\0")[0] + b"/" + name
     return kind, name.decode("utf-8", "replace"), size
