@@ -5,6 +5,7 @@ card makes it another one, because a reader cannot tell which edits are harmless
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,6 +24,7 @@ from medvlsynther import catalog
 from medvlsynther.errors import BadSetting
 from medvlsynther.fingerprint import text_hash
 from medvlsynther.records import Checkpoint, Item, Mark, Origin, Record, Term, Verdict
+from medvlsynther.reward import Settings as RewardSettings
 from medvlsynther.rules import rubric as rubrics
 
 
@@ -169,6 +171,9 @@ class Sampling(Record):
     """Nucleus."""
     max_tokens: int = 2048
     """Longest reply."""
+    extend: bool = True
+    """A reply that the limit cuts is asked for once more with twice the limit, and fails where that cuts it too; False:
+    the limit is a fixed budget, and a reply that it cuts is kept as it is, with the finish "length"."""
     seed: int | None = 42
     """Sent to servers that take one."""
     rollouts: int = 1
@@ -184,6 +189,21 @@ class Vocabulary(Card):
     """The entries, in the card's order."""
 
 
+class Shape(Record):
+    """The language model of a base, as far as memory depends on it."""
+
+    layers: int = Field(ge=1)
+    """Transformer blocks."""
+    hidden: int = Field(ge=1)
+    """Width of the stream between them."""
+    feed_forward: int = Field(ge=1)
+    """Width of the gated layer inside one."""
+    kv_width: int = Field(ge=1)
+    """Key-value heads times their width."""
+    vocabulary: int = Field(ge=1)
+    """Rows of the embedding."""
+
+
 class Trainer(Card):
     """How a model is trained: one method, one base, every hyper-parameter under a name of our own."""
 
@@ -197,6 +217,8 @@ class Trainer(Card):
     """Commit of the base, for a hub id."""
     parameters: float = Field(gt=0)
     """Parameters of the base, for estimates of memory."""
+    shape: Shape | None = None
+    """Its form, for the same; None: that of an ordinary model with so many parameters."""
     backend: str = "trl"
     """Module of `training/backends` that trains where the recipe names none."""
     gpus: int = Field(default=1, ge=0)
@@ -259,6 +281,10 @@ class Trainer(Card):
     """GRPO: replies that their limit cut teach nothing."""
     reward: Literal["default", "released"] = "default"
     """GRPO: our reward, or the published one."""
+    reward_options: dict[str, float] = Field(default_factory=dict)
+    """GRPO: what our reward is told: shares and guards, by the names of `reward.Settings`."""
+    shuffle: bool = True
+    """Every epoch draws its own order of rows; false keeps theirs, such as easy ones first."""
     save_every: int = Field(default=50, ge=1)
     """Steps between two checkpoints to resume from."""
     keep: int = Field(default=3, ge=1)
@@ -271,6 +297,11 @@ class Trainer(Card):
         mini = self.mini_batch_rows or self.batch_rows
         if self.batch_rows % mini:
             raise ValueError("batch_rows is not a multiple of mini_batch_rows")
+        known = {field.name for field in fields(RewardSettings)} - {"rule"}
+        if unknown := sorted(set(self.reward_options) - known):
+            raise ValueError(f"no reward option {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        if self.reward_options and self.reward == "released":
+            raise ValueError("the published reward has no options")
         return self
 
     def changed(self, change: "Change") -> Self:
