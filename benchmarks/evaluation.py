@@ -18,6 +18,7 @@ from medvlsynther import catalog
 from medvlsynther.cards import Model, PublishedScores, Sampling
 from medvlsynther.context import Context
 from medvlsynther.engines.base import Endpoint, Request
+from medvlsynther.executors.local import Local
 from medvlsynther.fingerprint import draw
 from medvlsynther.progress import Board, Budget, Meter
 from medvlsynther.records import LETTERS, Answer, Graded, ImageRef, Question, Record
@@ -84,7 +85,7 @@ class Workshop:
             self.folder,
             Meter(Board(None), stage, None),
             endpoint=lambda _: Endpoint(engine="scripted", function="__main__:reply"),
-            workers=1,
+            executor=Local(1),
             on_reject=lambda _: None,
             budget=Budget(),
         )

@@ -14,6 +14,7 @@ from medvlsynther.context import MAX_IMAGE_BYTES, Context
 from medvlsynther.engines.base import Failure, Request
 from medvlsynther.errors import BadSetting, InputError, MissingInput
 from medvlsynther.evaluation.pictures import stored
+from medvlsynther.executors.local import Local
 from medvlsynther.pipeline.site import Site, load_site
 from medvlsynther.progress import Board, Budget, Meter
 from medvlsynther.questions.entry import gold, read_options
@@ -129,7 +130,7 @@ def _reply(site: Site, store: Store, model: Model, prompt: Prompt, asked: Questi
         store.root,
         Meter(Board(None), "ask", 1),
         endpoint=site.endpoint,
-        workers=1,
+        executor=Local(1),
         on_reject=rejects.append,
         budget=Budget(),
     )

@@ -4,13 +4,10 @@ Two doors for parallel work, and no third: `ask` (models) and `map` (CPU over sh
 order, whatever finishes first.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
-from itertools import chain, islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +16,7 @@ from medvlsynther.catalog import module
 from medvlsynther.engines._asking import ask
 from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage
 from medvlsynther.errors import ReplyError
+from medvlsynther.executors.base import Executor
 from medvlsynther.progress import Budget, Meter
 from medvlsynther.records import Checkpoint, ImageRef, Reject
 from medvlsynther.store.corpus import open_member
@@ -30,12 +28,6 @@ from medvlsynther.training.base import Place
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
-
-BATCH = 8
-"""Shards that travel to a process together."""
-
-WORTH_A_POOL = 5
-"""Batches below which starting processes costs more than it saves."""
 
 MAX_IMAGE_BYTES = 64 << 20
 """Largest image file that is read at all."""
@@ -51,7 +43,7 @@ class Context:
         meter: Meter,
         *,
         endpoint: Callable[[str], Endpoint],
-        workers: int,
+        executor: Executor,
         on_reject: Callable[[Reject], None],
         budget: Budget,
         training: Mapping[str, Place] | None = None,
@@ -64,7 +56,7 @@ class Context:
         """Tokens by model name, replies from the ledger included: what the step's result cost, whoever paid it when."""
         self._meter = meter
         self._endpoint = endpoint
-        self._workers = workers
+        self._executor = executor
         self._on_reject = on_reject
         self._budget = budget
         self._training = training or {}
@@ -173,25 +165,11 @@ class Context:
         return self._asked[model.hash]
 
     def map(self, work: Callable[[A], Iterable[B]], shards: Iterable[A]) -> Iterator[B]:
-        """The results of `work` on every shard, in shard order, on the site's processes.
+        """The results of `work` on every shard, in shard order, on the site's executor.
 
         `work` and what it gives travel between processes, so it is a module-level function (or a partial of one).
         """
-        batches = _batches(shards)
-        head = list(islice(batches, WORTH_A_POOL))
-        if self._workers <= 1 or len(head) < WORTH_A_POOL:
-            for batch in chain(head, batches):
-                yield from _drained(work, batch)
-            return
-        with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
-            coming = chain(head, batches)
-            waiting: deque[Future[list[B]]] = deque()
-            for batch in islice(coming, 4 * self._workers):
-                waiting.append(pool.submit(_drained, work, batch))
-            while waiting:
-                done = waiting.popleft().result()
-                waiting.extend(pool.submit(_drained, work, batch) for batch in islice(coming, 1))
-                yield from done
+        return self._executor.map(work, shards)
 
     def close(self) -> None:
         """Close ledgers; engines close themselves when their last reply is taken."""
@@ -201,13 +179,3 @@ class Context:
 def printable(text: str) -> str:
     """At most 500 characters that any table can hold: replies may carry lone surrogates."""
     return text[:500].encode("utf-8", "replace").decode("utf-8")
-
-
-def _batches(shards: Iterable[A]) -> Iterator[list[A]]:
-    remaining = iter(shards)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch
-
-
-def _drained(work: Callable[[A], Iterable[B]], shards: list[A]) -> list[B]:
-    return [result for shard in shards for result in work(shard)]

@@ -7,6 +7,7 @@ MedvlsyntherError
  │    ├── MissingInput         a path, a folder or an earlier table that is not there
  │    ├── MissingExtra         an optional dependency; names the install line
  │    ├── EngineRefused        a server that cannot be reached, or that rejects the key or the model
+ │    ├── ClusterTrouble       a Ray cluster that cannot be joined, or whose nodes differ from here
  │    ├── BatchWaits           requests were written for a batch, and no more can be done before its replies come
  │    ├── TrainingStopped      a training ended early; its checkpoints stay, and running again resumes
  │    ├── BudgetSpent          the money or the tokens that a run may use are used up
@@ -22,13 +23,24 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 class MedvlsyntherError(Exception):
     """Base of all errors that end a command with a message instead of a traceback."""
 
     exit_code = 1
+
+    def __reduce__(self) -> "tuple[Callable[..., MedvlsyntherError], tuple[object, ...]]":
+        """Travel between processes as it is: subclasses take other arguments than the message."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[MedvlsyntherError], args: tuple[object, ...], state: dict[str, object]) -> MedvlsyntherError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class UserError(MedvlsyntherError):
@@ -76,6 +88,10 @@ class MissingExtra(UserError):
 
 class EngineRefused(UserError):
     """A server that cannot be reached or will not serve us; retrying cannot help."""
+
+
+class ClusterTrouble(UserError):
+    """A cluster that cannot be joined, or a node of it on which the work would come out differently."""
 
 
 class BatchWaits(UserError):

@@ -14,6 +14,7 @@ from medvlsynther import catalog
 from medvlsynther.cards import Model
 from medvlsynther.context import Context
 from medvlsynther.engines.base import Endpoint, Request
+from medvlsynther.executors.local import Local
 from medvlsynther.progress import Board, Budget, Meter
 from medvlsynther.records import ArticleRef, Figure, ImageRef, Item, Licence, Origin, Record, Reject
 from medvlsynther.store.layout import Store
@@ -84,7 +85,7 @@ def run_stage(
         part,
         Meter(Board(None), name, None),
         endpoint=lambda _: Endpoint(engine="scripted", function=f"{SCRIPTED}:answer"),
-        workers=1,
+        executor=Local(1),
         on_reject=rejects.append,
         budget=Budget(),
     )

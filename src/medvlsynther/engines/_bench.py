@@ -14,13 +14,13 @@ from typing import Any
 
 from medvlsynther.cards import Sampling
 from medvlsynther.engines._choosing import Chooser, Draw
-from medvlsynther.engines._keeping import Kept
 from medvlsynther.engines._prefixes import Prefixes
 from medvlsynther.engines._protocols import settled
 from medvlsynther.engines._weights import Source, Weights
 from medvlsynther.engines.base import Rendered, Reply, ReplyError, Request, Usage, render
 from medvlsynther.errors import EngineRefused, MedvlsyntherError
 from medvlsynther.fingerprint import draw
+from medvlsynther.keeping import Kept
 
 GATHER_S = 0.01
 """How long a batch waits for more requests to come."""

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.errors import BadSetting, ReplyError
+from medvlsynther.executors.cluster import Wanted
 from medvlsynther.fingerprint import LENGTH
 from medvlsynther.records import ImageRef, Record
 
@@ -133,6 +134,8 @@ class Endpoint(Record):
     """"package.module:name" for the scripted engine."""
     folder: str | None = None
     """Where the batch engine writes requests; `medvlsynther batch` fills it in."""
+    cluster: Wanted | None = None
+    """The Ray cluster of the ray engine; the site fills it in."""
     price_prompt: float = 0.0
     """Currency units per million prompt tokens."""
     price_cached: float | None = None

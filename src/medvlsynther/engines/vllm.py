@@ -15,9 +15,9 @@ import orjson
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import openai
 from medvlsynther.engines._children import GIVE_UP, Children, Wanted
-from medvlsynther.engines._keeping import Kept
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, Request
 from medvlsynther.errors import EngineRefused, MissingExtra
+from medvlsynther.keeping import Kept
 
 SERVERS: Kept[Wanted, Children] = Kept(Children)
 """The servers that this process has started."""

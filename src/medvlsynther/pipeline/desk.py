@@ -151,6 +151,7 @@ def _length(step: Step, store: Store) -> int | None:
 @contextmanager
 def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board, budget: Budget) -> Iterator[Desk]:
     with (
+        site.executing(store) as executor,
         store.writing(step.id) as part,
         _log_file(part / "log.txt"),
         TableWriter(Reject, part / REJECTS) as rejects,
@@ -167,7 +168,7 @@ def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board,
             part,
             meter,
             endpoint=site.endpoint,
-            workers=site.workers,
+            executor=executor,
             on_reject=on_reject,
             budget=budget,
             training=site.training,

@@ -1,14 +1,21 @@
 """Where and on what a recipe runs: the site file. Nothing in it reaches a result."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from medvlsynther.cards import describe, parse_yaml
 from medvlsynther.engines.base import Endpoint
 from medvlsynther.errors import BadSetting, MissingInput
+from medvlsynther.executors.base import Executor
+from medvlsynther.executors.cluster import Wanted
+from medvlsynther.executors.local import Local
+from medvlsynther.executors.ray import joined
 from medvlsynther.records import Record
+from medvlsynther.store.layout import Store
 from medvlsynther.training.base import Place
 
 DEFAULT = "medvlsynther.yaml"
@@ -25,6 +32,10 @@ class Site(Record):
     """Folder of the store."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1)
     """Processes for CPU work."""
+    executor: Literal["local", "ray"] = "local"
+    """Where CPU work is done: processes of this machine, or tasks on a Ray cluster."""
+    ray: Wanted = Wanted()
+    """The cluster, where something runs on one."""
     models: dict[str, Endpoint] = Field(default_factory=dict)
     """Model card name to endpoint; "*" serves the rest."""
     training: dict[str, Place] = Field(default_factory=dict)
@@ -32,7 +43,18 @@ class Site(Record):
 
     def endpoint(self, model: str) -> Endpoint:
         """Where the model of that card name runs."""
-        return self.models.get(model) or self.models.get(ANY) or Endpoint()
+        found = self.models.get(model) or self.models.get(ANY) or Endpoint()
+        return found.model_copy(update={"cluster": self._cluster()}) if found.engine == "ray" else found
+
+    def executing(self, store: Store) -> AbstractContextManager[Executor]:
+        """What does the CPU work, ready for it.
+
+        Raises: MissingExtra, ClusterTrouble.
+        """
+        return nullcontext(Local(self.workers)) if self.executor == "local" else joined(self._cluster(), store)
+
+    def _cluster(self) -> Wanted:
+        return self.ray.model_copy(update={"cpus": self.ray.cpus or self.workers})
 
 
 def load_site(path: str | None) -> Site:
