@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medvlsynther.errors import BadSetting
+from medvlsynther.fingerprint import draw
 from medvlsynther.records import LETTERS, Item, Origin
 from medvlsynther.rules.rebalance import (
-    balanced_subset,
+    Subset,
     mentions_letters,
     released,
     released_subset,
@@ -106,7 +107,7 @@ def test_the_published_turns_meet_their_targets(count: int, letters: str) -> Non
 
 def test_the_published_rotation_keeps_each_key_and_the_order_of_the_others() -> None:
     before = [item(number, answer="C") for number in range(11)] + [item(11, ("Lung", "Liver"), answer="B")]
-    after = list(released(iter(before)))
+    after = list(released(iter(before), {5: 11, 2: 1}))
     assert [each.key for each in after] == [each.key for each in before]
     assert "".join(each.answer for each in after[:11]) == "".join(released_turns(11))
     for old, new in zip(before, after, strict=True):
@@ -114,25 +115,38 @@ def test_the_published_rotation_keeps_each_key_and_the_order_of_the_others() -> 
 
 
 GROUPS = st.lists(st.sampled_from("ABCDE"), max_size=60).map(
-    lambda keys: [(f"i{n}", key) for n, key in enumerate(keys)]
+    lambda keys: [(key, f"i{n}") for n, key in enumerate(keys)]
 )
+
+
+def drawn(groups: list[tuple[str, str]], size: int, seed: int) -> set[str]:
+    subset = Subset(lambda: groups, size, seed)
+    return {member for group, member in groups if subset.takes(group, member)}
 
 
 @given(GROUPS, st.integers(0, 70), st.integers(0, 5))
 def test_a_subset_is_as_even_as_its_groups_allow(groups: list[tuple[str, str]], size: int, seed: int) -> None:
-    chosen = balanced_subset(groups, size, seed)
+    chosen = drawn(groups, size, seed)
     assert len(chosen) == min(size, len(groups))
-    assert chosen == balanced_subset(list(reversed(groups)), size, seed)
-    available = Counter(key for _, key in groups)
-    taken = Counter(key for member, key in groups if member in chosen)
+    assert chosen == drawn(list(reversed(groups)), size, seed)
+    available = Counter(key for key, _ in groups)
+    taken = Counter(key for key, member in groups if member in chosen)
     for one in available:
         assert all(taken[one] + 1 >= taken[other] for other in available) or taken[one] == available[one]
 
 
+@given(GROUPS, st.integers(0, 70), st.integers(0, 5))
+def test_a_subset_takes_the_lowest_ranks_of_each_group(groups: list[tuple[str, str]], size: int, seed: int) -> None:
+    chosen = drawn(groups, size, seed)
+    for letter in "ABCDE":
+        own = sorted((m for key, m in groups if key == letter), key=lambda m: (draw(seed, "subset", m), m))
+        assert [member in chosen for member in own] == sorted((member in chosen for member in own), reverse=True)
+
+
 def test_a_smaller_subset_lies_within_a_larger_one() -> None:
-    groups = [(f"i{n}", "ABCDE"[n % 5]) for n in range(500)]
-    assert balanced_subset(groups, 50, 1) < balanced_subset(groups, 100, 1)
-    assert balanced_subset(groups, 50, 1) != balanced_subset(groups, 50, 2)
+    groups = [("ABCDE"[n % 5], f"i{n}") for n in range(500)]
+    assert drawn(groups, 50, 1) < drawn(groups, 100, 1)
+    assert drawn(groups, 50, 1) != drawn(groups, 50, 2)
 
 
 def test_the_published_draw_needs_its_share_of_every_letter() -> None:

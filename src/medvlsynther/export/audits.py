@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from medvlsynther.records import Item, Overlap
 from medvlsynther.rules.probes import Probe
+from medvlsynther.store.table import Table
 
 Shared = list[tuple[tuple[str, str], tuple[int, int]]]
 """(other set, what is shared) to rows of this set and pairs."""
@@ -24,9 +25,16 @@ class Audits:
 NONE = Audits()
 
 
-def audits(probes: Iterable[Probe] | None, overlaps: Iterable[Overlap] | None, items: Iterable[Item]) -> Audits:
-    """The findings about these items, from the tables that a recipe wrote, where it wrote them."""
-    return Audits(tuple(probes or ()), None if overlaps is None else _shared(overlaps, {i.item_id for i in items}))
+def audits(probes: Iterable[Probe] | None, overlaps: Table[Overlap] | None, items: Table[Item]) -> Audits:
+    """The findings about these items, from the tables that a recipe wrote, where it wrote them.
+
+    Holds the ids of items that stand in a pair, and of no others.
+    """
+    if overlaps is None:
+        return Audits(tuple(probes or ()))
+    paired = {train_id for (train_id,) in overlaps.columns("train_id")}
+    kept = {item_id for (item_id,) in items.columns("item_id") if item_id in paired}
+    return Audits(tuple(probes or ()), _shared(overlaps, kept))
 
 
 def _shared(overlaps: Iterable[Overlap], kept: Set[str]) -> Shared:

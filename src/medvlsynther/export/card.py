@@ -9,7 +9,7 @@ import yaml
 
 from medvlsynther.catalog import ASSETS
 from medvlsynther.export.audits import NONE, Audits
-from medvlsynther.export.census import Census, Credit
+from medvlsynther.export.census import Census
 from medvlsynther.export.funnel import Funnel
 from medvlsynther.export.prose import limits, provenance
 
@@ -50,7 +50,7 @@ def header(name: str, census: Census, configs: list[dict[str, Any]]) -> dict[str
 
     A licence that the Hub has no name for makes the whole "other", with a link to the list of attributions.
     """
-    codes = sorted({credit.article.licence.code.lower() for credit in census.credits.values()})
+    codes = sorted({under.code.lower() for under in census.owed.licences})
     if codes and HUB_LICENCES.issuperset(codes):
         licence: dict[str, Any] = {"license": codes if len(codes) > 1 else codes[0]}
     else:
@@ -82,7 +82,7 @@ def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str,
         how=order.how,
         rows=census.rows,
         images=census.images,
-        articles=census.articles,
+        articles=census.owed.articles,
         provenance=provenance(census),
         parts=sorted(census.parts.items()),
         breakdowns=[(title, _common(values)) for title, values in census.breakdowns.items()],
@@ -93,7 +93,7 @@ def readme(order: Order, census: Census, funnel: Funnel, configs: list[dict[str,
         probes=audits.probes,
         shared=audits.shared,
         rejects=census.rejects,
-        licences=_licences(census),
+        licences=census.owed.licences,
         cards=sorted({**funnel.cards, **census.cards}.items()),
         usage=sorted(funnel.usage.items()),
         limits=limits(census),
@@ -108,17 +108,6 @@ def _common(values: Mapping[str, int]) -> list[tuple[str, int]]:
         rest = ranked[BREAKDOWN_ROWS:]
         ranked = [*ranked[:BREAKDOWN_ROWS], (f"{len(rest)} others", sum(count for _, count in rest))]
     return ranked
-
-
-def _licences(census: Census) -> list[tuple[str, int, int, int]]:
-    """Licence, articles, figures and rows, by licence."""
-    under: dict[str, list[Credit]] = {}
-    for credit in census.credits.values():
-        under.setdefault(credit.article.licence.code, []).append(credit)
-    return [
-        (code, len({c.article.article_id for c in owed}), len(owed), sum(c.rows for c in owed))
-        for code, owed in sorted(under.items())
-    ]
 
 
 def _cell(value: object) -> str:

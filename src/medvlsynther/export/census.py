@@ -1,21 +1,14 @@
-"""What a data set holds, counted while its rows pass by: memory grows with the number of figures, and by little."""
+"""What a data set holds, counted while its rows pass by: counts, and no rows."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from medvlsynther.export.credits import Owed
 from medvlsynther.export.rows import TRAIN, Row
-from medvlsynther.records import ArticleRef, Figure, Origin
+from medvlsynther.records import Origin
 
 BANDS = 10
 """Bars of the score distribution: [0, 0.1), [0.1, 0.2), …, with 1.0 on its own."""
-
-
-@dataclass
-class Credit:
-    """What one figure is owed by a user of the data set."""
-
-    article: ArticleRef
-    rows: int = 0
 
 
 @dataclass
@@ -38,8 +31,8 @@ class Census:
     """Every model, prompt and rubric behind the rows, as "folder/name" to the SHA-256 of its text."""
     writers: Counter[str] = field(default_factory=Counter)
     """Rows by name of the model that wrote them."""
-    credits: dict[str, Credit] = field(default_factory=dict)
-    """Figure id to what it is owed."""
+    owed: Owed = field(default_factory=Owed)
+    """What the figures are owed; known once all rows have passed."""
     images: int = 0
     """Images in all rows."""
     image_bytes: int = 0
@@ -52,11 +45,6 @@ class Census:
         """Rows of all parts."""
         return self.parts.total()
 
-    @property
-    def articles(self) -> int:
-        """Articles that the rows rest on."""
-        return len({credit.article.article_id for credit in self.credits.values()})
-
     def add(self, row: Row, part: str) -> None:
         """Count one row of a part."""
         self.parts[part] += 1
@@ -66,7 +54,6 @@ class Census:
         self.writers[row.item.origin.model] += 1
         self._break_down(row)
         self._note(row.item.origin)
-        self._credit(row.figure)
         self._judge(row)
         for trial in row.item.trials:
             counts = {"asked": trial.asked, "right": trial.right, "unknown": trial.unknown}
@@ -96,9 +83,6 @@ class Census:
     def _note(self, origin: Origin) -> None:
         self.cards[f"models/{origin.model}"] = origin.model_hash
         self.cards[f"prompts/{origin.prompt}"] = origin.prompt_hash
-
-    def _credit(self, figure: Figure) -> None:
-        self.credits.setdefault(figure.figure_id, Credit(figure.article)).rows += 1
 
     def _judge(self, row: Row) -> None:
         verdict = row.verdict

@@ -55,7 +55,7 @@ def croissant(shipment: Shipment, columns: pa.Schema, described: Mapping[str, st
             f"{census.rows} multiple-choice questions about {census.images} biomedical images, with their evidence."
         ),
         "citeAs": "Cite the articles that the rows rest on; ATTRIBUTION.tsv lists them.",
-        "license": sorted({c.article.licence.uri or c.article.licence.code for c in census.credits.values()}),
+        "license": list(census.owed.terms),
         "version": "1.0.0",
         "inLanguage": "en",
         "isLiveDataset": False,

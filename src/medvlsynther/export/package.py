@@ -1,7 +1,5 @@
 """A data set as a folder: rows in a format's own files, and beside them README.md and ATTRIBUTION.tsv."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,19 +11,19 @@ from medvlsynther.errors import BadSetting, StepFailed
 from medvlsynther.export.audits import NONE, Audits
 from medvlsynther.export.card import Order, readme
 from medvlsynther.export.census import Census
+from medvlsynther.export.credits import Credits
 from medvlsynther.export.funnel import behind
 from medvlsynther.export.rows import Row, Tables, served
 from medvlsynther.records import Question
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store, write_aside
+from medvlsynther.store.scratch import Scratch
 
 FOLDER = "dataset"
 """Where a step keeps the data set that it exports."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """What the Hub takes as the name of a data set."""
-
-ATTRIBUTION = ("figure_id", "article_id", "doi", "licence", "licence_uri", "attribution", "title", "rows")
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -93,20 +91,34 @@ def ship(
         census.rejects[reason] += 1
         place.reject(item_id, reason, detail)
 
-    rows = served(tables, place.images.read, refuse, make, split=order.split, seed=order.seed, easy_first=easy_first)
-    with writer:
-        for row, made in rows:
-            writer.add(part(row), made)
-            census.add(row, part(row))
-            yield row.question(order.name)
+    dataset = place.folder / FOLDER
+    with Scratch(place.folder) as scratch:
+        owing = Credits(scratch)
+        rows = served(
+            tables,
+            place.images.read,
+            refuse,
+            make,
+            split=order.split,
+            seed=order.seed,
+            easy_first=easy_first,
+            scratch=scratch,
+        )
+        with writer:
+            for row, made in rows:
+                writer.add(part(row), made)
+                census.add(row, part(row))
+                owing.add(row.figure)
+                yield row.question(order.name)
+        census.owed = owing.owed()
+        owing.write(dataset / "ATTRIBUTION.tsv")
     if writer.rows() not in (None, census.rows):
         raise StepFailed(f"{census.rows} rows were written and {writer.rows()} can be read back")
-    shipment = Shipment(order, place.folder / FOLDER, census, sorted(census.parts))
+    shipment = Shipment(order, dataset, census, sorted(census.parts))
     funnel = behind(place.store, (tables.figures, tables.items, tables.verdicts, tables.labels))
     card = readme(order, census, funnel, _configs(shipment.parts, writer), audits)
-    files = {"README.md": card.encode(), "ATTRIBUTION.tsv": _attributions(census).encode(), **further(shipment)}
-    for name, data in files.items():
-        write_aside(shipment.folder / name, data)
+    for name, data in {"README.md": card.encode(), **further(shipment)}.items():
+        write_aside(dataset / name, data)
 
 
 def _configs(parts: list[str], writer: Writer[Any]) -> list[dict[str, Any]]:
@@ -116,18 +128,6 @@ def _configs(parts: list[str], writer: Writer[Any]) -> list[dict[str, Any]]:
         split, _, kind = part.partition("_")
         configs.setdefault(kind or "default", []).append({"split": split, "path": writer.pattern(part)})
     return [{"config_name": name, "data_files": files} for name, files in configs.items()]
-
-
-def _attributions(census: Census) -> str:
-    """One line a figure: what its user has to print."""
-    lines = io.StringIO()
-    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
-    table.writerow(ATTRIBUTION)
-    for figure_id, credit in census.credits.items():
-        article, licence = credit.article, credit.article.licence
-        owed = (licence.code, licence.uri or "", licence.attribution, article.title)
-        table.writerow([figure_id, article.article_id, article.doi or "", *owed, credit.rows])
-    return lines.getvalue()
 
 
 __all__ = ["FOLDER", "Order", "Shipment", "ship"]

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import pyarrow.parquet as pq
-
 from medvlsynther.errors import BadSetting, InputError, MissingInput
 from medvlsynther.export.guards import check_image, check_item
 from medvlsynther.fingerprint import draw
 from medvlsynther.records import Figure, Item, Label, Question, Verdict
 from medvlsynther.rules.trials import pass_rate
+from medvlsynther.store.scratch import Scratch
 from medvlsynther.store.table import Table, along
 
 TRAIN, VALIDATION = "train", "validation"
@@ -73,20 +72,21 @@ def served(
     *,
     split: float,
     seed: int,
+    scratch: Scratch,
     easy_first: bool = False,
 ) -> Iterator[tuple[Row, T]]:
     """Every item that can be served with what `make` turns it into, in order; the others are refused with a reason.
 
     `make` refuses a row by raising InputError. `split` is the share of validation, drawn by article, so that no
     article stands on both sides. With `easy_first` items come by their pass rate, the highest first and untried ones
-    last, equal ones in order; the tables are read once a rate, so that none of them is held.
+    last, equal ones in order; the tables are read once a rate, so that none of them is held. `scratch` takes ids.
 
     Raises: BadSetting for a share outside 0..1; MissingInput where the tables do not fit together.
     """
     if not 0.0 <= split < 1.0:
         raise BadSetting(f"split is {split}", mend="Give the share of validation, from 0 to below 1")
     index = 0
-    for item, figure, verdict, label in _joined(tables, easy_first):
+    for item, figure, verdict, label in _joined(tables, scratch, easy_first):
         try:
             check_item(item, figure)
             images = tuple(_image_bytes(figure, read))
@@ -99,9 +99,13 @@ def served(
         index += 1
 
 
-def _joined(tables: Tables, easy_first: bool) -> Iterator[tuple[Item, Figure, Verdict | None, Label | None]]:
+def _joined(
+    tables: Tables, scratch: Scratch, easy_first: bool
+) -> Iterator[tuple[Item, Figure, Verdict | None, Label | None]]:
+    judged, labelled = _Told(tables.verdicts, scratch), _Told(tables.labels, scratch)
     for items in _by_ease(tables.items) if easy_first else (tables.items,):
-        judged, labelled = _Told(tables.verdicts), _Told(tables.labels)
+        judged.rewind()
+        labelled.rewind()
         for item, figure in along(items, tables.figures, "figure_id"):
             yield item, figure, judged.about(item), labelled.about(item)
 
@@ -116,15 +120,19 @@ def _by_ease(items: Table[Item]) -> Iterator[Iterable[Item]]:
 class _Told(Generic[R]):
     """What a table tells about items that come in its order; an imported item may not have been judged.
 
-    Only the ids of the table are held in memory.
+    The ids of the table are kept on disk.
     """
 
-    def __init__(self, table: Table[R] | None) -> None:
-        self._known: frozenset[str] = frozenset()
+    def __init__(self, table: Table[R] | None, scratch: Scratch) -> None:
+        self._known = scratch.keys()
+        self._table: Iterable[R] = () if table is None else table
         self._rest: Iterator[R] = iter(())
-        if table is not None:
-            self._known = frozenset(pq.read_table(table.path, columns=["item_id"])["item_id"].to_pylist())
-            self._rest = iter(table)
+        for (item_id,) in () if table is None else table.columns("item_id"):
+            self._known.add(item_id)
+
+    def rewind(self) -> None:
+        """Go to the table's beginning."""
+        self._rest = iter(self._table)
 
     def about(self, item: Item) -> R | None:
         """The row about this item; None where the table is silent.

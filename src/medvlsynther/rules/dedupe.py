@@ -6,20 +6,23 @@ image is another question: so texts are compared within one article, and across 
 enough to know its figure by. The first in input order stays.
 """
 
+import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
+from medvlsynther.fingerprint import text_hash
 from medvlsynther.records import Figure, Item
 from medvlsynther.rules.lint._text import Text, marks, opposed
+
+Hashes = NDArray[np.uint64]
 
 _HASH_BITS = 64
 _HASH = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
@@ -69,76 +72,116 @@ class Duplicate(NamedTuple):
     """The kept item that it repeats; "" for the cap."""
 
 
-def near_hashes(hashes: Sequence[int], bits: int) -> Iterator[tuple[int, int]]:
-    """Places of every two of some distinct 64-bit hashes that differ in at most `bits` bits, each pair once.
+class Memory(Protocol):
+    """Lists of texts by key: what is remembered of kept items, in memory or on disk."""
 
-    Of `bits` + 2 bands of a hash two at least are untouched: so hashes are sorted once for each two bands, and only
-    those that agree in both are compared. Cost grows with n log n while few hashes share two bands by chance.
+    def add(self, key: str, value: str) -> None:
+        """Append a text to the list of a key."""
+
+    def of(self, key: str) -> Sequence[str]:
+        """The list of a key in the order in which it grew; empty for one without."""
+
+
+class Held:
+    """Such lists in memory."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[str]] = {}
+
+    def add(self, key: str, value: str) -> None:
+        """Append a text to the list of a key."""
+        self._lists.setdefault(key, []).append(value)
+
+    def of(self, key: str) -> Sequence[str]:
+        """The list of a key."""
+        return self._lists.get(key, ())
+
+
+# -------------------------------------------------------------------------------------------------- near hashes
+
+
+def band_masks(bits: int) -> tuple[int, ...]:
+    """Parts of a 64-bit hash, as masks, of which any two hashes that differ in at most `bits` bits share one.
+
+    Of `bits` + 2 bands of a hash two at least are untouched, so the parts are all pairs of bands.
     """
-    values = np.asarray(hashes, np.uint64)
     edges = np.linspace(0, _HASH_BITS, bits + 3).astype(int)
-    masks = [sum(1 << bit for bit in range(low, high)) for low, high in pairwise(edges.tolist())]
-    seen: set[tuple[int, int]] = set()
-    for one, other in combinations(masks, 2):
-        for pair in _pairs_in_bands(values, one | other, bits):
-            if pair not in seen:
-                seen.add(pair)
-                yield pair
+    bands = [sum(1 << bit for bit in range(low, high)) for low, high in pairwise(edges.tolist())]
+    return tuple(one | other for one, other in combinations(bands, 2))
 
 
-def _pairs_in_bands(values: NDArray[np.uint64], mask: int, bits: int) -> Iterator[tuple[int, int]]:
-    bands = values & np.uint64(mask)
-    order = np.argsort(bands, kind="stable")
-    bands, ranked = bands[order], values[order]
+def near_in_part(values: Hashes, masks: Sequence[int], at: int, bits: int) -> Iterator[tuple[int, int]]:
+    """Places of every two of some distinct hashes that agree in part `at` and in no earlier one, and differ in at most
+    `bits` bits.
+
+    Cost grows with n log n while few hashes share a part by chance.
+    """
+    parts = values & np.uint64(masks[at])
+    order = np.argsort(parts, kind="stable")
+    parts, ranked = parts[order], values[order]
     starts, shift = np.arange(len(values)), 1
     while starts.size:
         starts = starts[starts + shift < len(values)]
-        starts = starts[bands[starts] == bands[starts + shift]]
-        close = starts[np.bitwise_count(ranked[starts] ^ ranked[starts + shift]) <= bits]
-        for start in close.tolist():
+        starts = starts[parts[starts] == parts[starts + shift]]
+        apart = ranked[starts] ^ ranked[starts + shift]
+        found = np.bitwise_count(apart) <= bits
+        for earlier in masks[:at]:
+            found &= (apart & np.uint64(earlier)) != 0
+        for start in starts[found].tolist():
             low, high = sorted((int(order[start]), int(order[start + shift])))
             yield low, high
         shift += 1
 
 
-def _parsed(phash: str | None) -> int | None:
-    """The hash as a number; None for none, a malformed one, or one of an image without structure."""
+def near_hashes(hashes: Sequence[int], bits: int) -> Iterator[tuple[int, int]]:
+    """Places of every two of some distinct 64-bit hashes that differ in at most `bits` bits, each pair once."""
+    values, masks = np.asarray(hashes, np.uint64), band_masks(bits)
+    for at in range(len(masks)):
+        yield from near_in_part(values, masks, at, bits)
+
+
+def hash_of(phash: str | None) -> int | None:
+    """A perceptual hash as a number; None for none, a malformed one, or one of an image without structure."""
     if phash is None or not _HASH.fullmatch(phash):
         return None
     value = int(phash, 16)
     return value if _FLAT_BITS < value.bit_count() < _HASH_BITS - _FLAT_BITS else None
 
 
+# -------------------------------------------------------------------------------------------------- what is kept
+
+
+def _key(*parts: str) -> str:
+    return "\x1f".join(parts)
+
+
+def _hex(value: int) -> str:
+    return f"{value:016x}"
+
+
 class _Images:
     """Which images of a set are the same; an image is named by its bytes and by its hash."""
 
-    def __init__(self, images: Iterable[ImageKey], bits: int) -> None:
-        hashes = sorted({value for image in images if (value := _parsed(image.phash)) is not None})
-        self.near: dict[int, list[int]] = {}
-        for one, other in near_hashes(hashes, bits):
-            self.near.setdefault(hashes[one], []).append(hashes[other])
-            self.near.setdefault(hashes[other], []).append(hashes[one])
-        self.owners: dict[str | int, list[str]] = {}
-        """Figures kept so far, by sha256 and by hash."""
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
 
-    def _names(self, image: ImageKey) -> Iterator[str | int]:
-        if image.sha256:
-            yield image.sha256
-        value = _parsed(image.phash)
-        if value is not None:
-            yield value
+    def near(self, one: int, other: int) -> None:
+        """Take two hashes for one."""
+        self._memory.add(_key("near", _hex(one)), _hex(other))
+        self._memory.add(_key("near", _hex(other)), _hex(one))
 
     def keep(self, keys: Keys) -> None:
         """Remember the images of a figure of which an item is kept."""
         for image in keys.images:
-            for name in self._names(image):
-                self.owners.setdefault(name, []).append(keys.figure_id)
+            for name in _names(image):
+                self._memory.add(name, keys.figure_id)
 
     def _alike(self, image: ImageKey) -> dict[str, None]:
         """Kept figures with an image like this one, earliest first for equal bytes."""
-        names = list(self._names(image))
-        near = [other for name in names if isinstance(name, int) for other in self.near.get(name, ())]
-        return dict.fromkeys(figure for name in (*names, *near) for figure in self.owners.get(name, ()))
+        value = hash_of(image.phash)
+        near = self._memory.of(_key("near", _hex(value))) if value is not None else ()
+        names = (*_names(image), *(_key("hash", other) for other in near))
+        return dict.fromkeys(figure for name in names for figure in self._memory.of(name))
 
     def original(self, keys: Keys) -> str | None:
         """A kept figure that has every image of this one; None for no such figure, or no image."""
@@ -146,84 +189,105 @@ class _Images:
         for image in keys.images:
             alike = self._alike(image)
             candidates = alike if candidates is None else {name: None for name in candidates if name in alike}
+            if not candidates:
+                return None
         return next(iter(candidates), None) if candidates else None
 
 
+def _names(image: ImageKey) -> Iterator[str]:
+    if image.sha256:
+        yield _key("bytes", image.sha256)
+    value = hash_of(image.phash)
+    if value is not None:
+        yield _key("hash", _hex(value))
+
+
 class _Asked(NamedTuple):
-    """A question as compared: plain text only, because a set keeps many."""
+    """A question as it is compared and remembered."""
 
     item_id: str
     stem: str
     """Levelled."""
     choice: str
-    """Levelled options in alphabetical order, then the key."""
-    places: tuple[tuple[str, ...], tuple[str, ...]]
-    """Where an equal stem is a repetition: the same figure; the same article with the same key. Each with the marks of
-    the stem, without which two stems are never the same."""
+    """Hash of the levelled options in alphabetical order and the key."""
 
 
-def _asked(row: Keys) -> _Asked:
-    options = sorted(Text(option).shown for option in row.options)
-    stem, key = Text(row.question), Text(row.key).shown
-    marked = sorted(marks(stem))
-    places = ("figure", row.figure_id, *marked), ("article", row.article_id, key, *marked)
-    return _Asked(row.item_id, stem.shown, "\x1f".join((*options, key)), places)
+class Repeats:
+    """The items kept so far, in lists that may lie on disk, and whether another one repeats them.
 
+    `article_cap` items of one article stay; stems are the same from a Levenshtein similarity of `likeness`, 0..1.
+    """
 
-class _Kept:
-    """The items kept so far."""
+    def __init__(self, memory: Memory, *, article_cap: int | None = None, likeness: float = 0.9) -> None:
+        self._memory, self._cap, self._likeness = memory, article_cap, likeness
+        self._images = _Images(memory)
 
-    def __init__(self, images: _Images, likeness: float) -> None:
-        self.images, self.likeness = images, likeness
-        self.at: dict[tuple[str, ...], list[_Asked]] = {}
-        """Kept questions by place."""
-        self.stems: dict[tuple[str, ...], list[str]] = {}
-        """Their stems, as the comparison takes them."""
-        self.specific: dict[tuple[str, str], str] = {}
-        """Kept items by stem and choice, where the stem is specific."""
-        self.first_of: dict[str, str] = {}
-        """First kept item of a figure."""
-        self.counts: Counter[str] = Counter()
-        """Kept items by article."""
+    def near(self, one: int, other: int) -> None:
+        """Take two perceptual hashes for one; to be said before the first item."""
+        self._images.near(one, other)
 
-    def repeats(self, row: Keys, new: _Asked) -> tuple[str, str] | None:
+    def judged(self, row: Keys) -> Duplicate | None:
+        """Why an item leaves; None for one that stays, and is remembered."""
+        stem = Text(row.question)
+        options = sorted(Text(option).shown for option in row.options)
+        key = Text(row.key).shown
+        new = _Asked(row.item_id, stem.shown, text_hash("\x1f".join((*options, key)))[:32])
+        marked = sorted(marks(stem))
+        # Where an equal stem is a repetition: the same figure; the same article with the same key. Each with the marks
+        # of the stem, without which two stems are never the same.
+        places = _key("figure", row.figure_id, *marked), _key("article", row.article_id, key, *marked)
+        same = _key("same", new.stem, new.choice) if len(Text(new.stem).content) >= _SPECIFIC_WORDS else None
+        found = self._repeated(row, new, places, same)
+        if not found and self._cap is not None and len(self._memory.of(_key("of", row.article_id))) >= self._cap:
+            found = "article_cap", ""
+        if found:
+            return Duplicate(row.item_id, *found)
+        self._keep(row, new, places, same)
+        return None
+
+    def _repeated(self, row: Keys, new: _Asked, places: Sequence[str], same: str | None) -> tuple[str, str] | None:
         """Reason and kept item, where the set holds this one."""
-        original = None if row.figure_id in self.first_of else self.images.original(row)
+        original = None if self._first(row.figure_id) else self._images.original(row)
         if original is not None:
-            return "duplicate_image", self.first_of[original]
-        if (new.stem, new.choice) in self.specific:
-            return "duplicate_item", self.specific[new.stem, new.choice]
-        alike = [old for place in new.places for old in self._alike(place, new.stem)]
+            return "duplicate_image", self._first(original)[0]
+        if same and (kept := self._memory.of(same)):
+            return "duplicate_item", kept[0]
+        alike = [old for place in places for old in self._alike(place, new.stem)]
         for old in alike:
             if old.choice == new.choice:
                 return "duplicate_item", old.item_id
         return ("duplicate_stem", alike[0].item_id) if alike else None
 
-    def _alike(self, place: tuple[str, ...], stem: str) -> Iterator[_Asked]:
+    def _first(self, figure_id: str) -> Sequence[str]:
+        """The first kept item of a figure, alone in a list; none where none is kept."""
+        return self._memory.of(_key("first", figure_id))
+
+    def _alike(self, place: str, stem: str) -> Iterator[_Asked]:
         """Kept questions with the same stem in a place, first the earliest."""
+        kept = [_Asked(*json.loads(text)) for text in self._memory.of(place)]
         near = process.extract(
             stem,
-            self.stems.get(place, ()),
+            [old.stem for old in kept],
             scorer=Levenshtein.normalized_similarity,
-            score_cutoff=self.likeness,
+            score_cutoff=self._likeness,
             limit=None,
         )
         for at in sorted(at for _, _, at in near):
-            old = self.at[place][at]
+            old = kept[at]
             if old.stem == stem or not opposed(Text(old.stem), Text(stem)):
                 yield old
 
-    def keep(self, row: Keys, new: _Asked) -> None:
+    def _keep(self, row: Keys, new: _Asked, places: Sequence[str], same: str | None) -> None:
         """Remember an item."""
-        for place in new.places:
-            self.at.setdefault(place, []).append(new)
-            self.stems.setdefault(place, []).append(new.stem)
-        if len(Text(new.stem).content) >= _SPECIFIC_WORDS:
-            self.specific[new.stem, new.choice] = row.item_id
-        if row.figure_id not in self.first_of:
-            self.first_of[row.figure_id] = row.item_id
-            self.images.keep(row)
-        self.counts[row.article_id] += 1
+        for place in places:
+            self._memory.add(place, json.dumps(new))
+        if same:
+            self._memory.add(same, row.item_id)
+        if not self._first(row.figure_id):
+            self._memory.add(_key("first", row.figure_id), row.item_id)
+            self._images.keep(row)
+        if self._cap is not None:
+            self._memory.add(_key("of", row.article_id), "")
 
 
 def find_duplicates(
@@ -237,15 +301,9 @@ def find_duplicates(
     one's, about the same figure, or with the same key in the same article. article_cap: so many of it are kept.
     """
     rows = list(keys)
-    kept = _Kept(_Images((image for row in rows for image in row.images), image_bits), likeness)
-    dropped = []
-    for row in rows:
-        new = _asked(row)
-        found = kept.repeats(row, new)
-        if not found and article_cap is not None and kept.counts[row.article_id] >= article_cap:
-            found = "article_cap", ""
-        if found:
-            dropped.append(Duplicate(row.item_id, *found))
-        else:
-            kept.keep(row, new)
-    return tuple(dropped)
+    repeats = Repeats(Held(), article_cap=article_cap, likeness=likeness)
+    found = {hash_of(image.phash) for row in rows for image in row.images}
+    hashes = sorted(value for value in found if value is not None)
+    for one, other in near_hashes(hashes, image_bits):
+        repeats.near(hashes[one], hashes[other])
+    return tuple(duplicate for row in rows if (duplicate := repeats.judged(row)))

@@ -9,13 +9,14 @@ Source: `released*` follow UCSC-VLAA/MedVLSynther 9df6f3b, synthesis/rebalance_v
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from medvlsynther.errors import BadSetting
 from medvlsynther.fingerprint import draw
 from medvlsynther.records import LETTERS, Item, Question
 from medvlsynther.rules.lint import names_place
+from medvlsynther.rules.ranks import Ranked, lowest
 
 _SAID = re.compile(
     r"(?P<before><answer>\s*\(?|\b(?:[Oo]ptions?|[Cc]hoices?|[Aa]nswers?)(?:\s+is)?\s*:?\s+\(?|\()(?P<letter>[A-J])(?=[)\s.,;:<]|$)"
@@ -66,21 +67,26 @@ def _relabelled(text: str, moved: Mapping[str, str]) -> str | None:
     return _SAID.sub(lambda match: match["before"] + moved.get(match["letter"], match["letter"]), text)
 
 
-def balanced_subset(groups: Iterable[tuple[str, str]], size: int, seed: int) -> frozenset[str]:
-    """Ids of `size` members, as even over the groups as they allow; all ids where there are fewer.
+Members = Callable[[], Iterable[tuple[str, str]]]
+"""Gives group and member of everything there is to choose from, anew at each call: the key's letter, a modality, …"""
 
-    `groups` are pairs of id and group: the key's letter, a modality, a question type. Who is drawn depends on the seed
-    and the ids alone, never on their order.
+
+class Subset:
+    """`size` members, as even over the groups as they allow; all where there are fewer.
+
+    Who is drawn depends on the seed and the ids alone, never on their order. Holds counts, not members.
     """
-    members: dict[str, list[str]] = {}
-    for member, group in groups:
-        members.setdefault(group, []).append(member)
-    quotas = _even({group: len(ids) for group, ids in members.items()}, size)
-    return frozenset(
-        member
-        for group, ids in members.items()
-        for member in sorted(ids, key=lambda member: (draw(seed, "subset", member), member))[: quotas[group]]
-    )
+
+    def __init__(self, members: Members, size: int, seed: int) -> None:
+        self._seed = seed
+        self._cut = lowest(lambda: ((g, self._ranked(m)) for g, m in members()), lambda sizes: _even(sizes, size))
+
+    def takes(self, group: str, member: str) -> bool:
+        """Whether a member of a group was drawn."""
+        return self._cut.takes(group, self._ranked(member))
+
+    def _ranked(self, member: str) -> Ranked:
+        return Ranked(draw(self._seed, "subset", member), member)
 
 
 def _even(available: Mapping[str, int], size: int) -> dict[str, int]:
@@ -133,15 +139,14 @@ def released_options(options: Mapping[str, str], mapping: Mapping[str, str]) -> 
     return dict(sorted((new, options[old]) for old, new in mapping.items()))
 
 
-def released(items: Iterable[Item]) -> Iterator[Item]:
+def released(items: Iterable[Item], sizes: Mapping[int, int]) -> Iterator[Item]:
     """The published rotation: keys dealt in turn over the letters of items with equally many options.
 
-    Whatever an item says about letters stays as it is. Reasoning is relabelled as by `shuffle`.
+    `sizes` says how many items have how many options. Whatever an item says about letters stays as it is. Reasoning is
+    relabelled as by `shuffle`.
     """
-    kept = list(items)
-    counts = Counter(len(item.options) for item in kept)
-    turns = {size: released_turns(count, LETTERS[:size]) for size, count in counts.items()}
-    for item in kept:
+    turns = {size: released_turns(count, LETTERS[:size]) for size, count in sizes.items()}
+    for item in items:
         letters = LETTERS[: len(item.options)]
         yield _moved(item, released_mapping(item.answer, next(turns[len(letters)]), letters))
 

@@ -10,6 +10,7 @@ from medvlsynther.context import Context
 from medvlsynther.records import Article, Figure, Reject
 from medvlsynther.rules.licence import Policy
 from medvlsynther.store.corpus import Corpus
+from medvlsynther.store.scratch import Scratch
 
 VERSION = 1
 
@@ -31,15 +32,15 @@ def run(
     """
     reader = catalog.module("sources", source, where="collect.source")
     read = partial(_read, source, path, policy, context)
-    seen: set[str] = set()
-    for found in ctx.map(read, reader.shards(path.path)):
-        for figure in _figures(ctx, found):
-            reason = _refusal(figure, retracted) or ("duplicate_figure" if figure.figure_id in seen else None)
-            if reason:
-                ctx.reject(figure.figure_id, reason, ", ".join(figure.article.licence.reasons))
-                continue
-            seen.add(figure.figure_id)
-            yield figure
+    with Scratch(ctx.folder) as scratch:
+        seen = scratch.keys()
+        for found in ctx.map(read, reader.shards(path.path)):
+            for figure in _figures(ctx, found):
+                reason = _refusal(figure, retracted) or (None if seen.add(figure.figure_id) else "duplicate_figure")
+                if reason:
+                    ctx.reject(figure.figure_id, reason, ", ".join(figure.article.licence.reasons))
+                else:
+                    yield figure
 
 
 def _read(source: str, path: Corpus, policy: Policy, context: str, shard: str) -> Iterable[Article | Reject]:

@@ -1,5 +1,6 @@
 """Which letter the key gets: nothing about an item or its place in the table may predict it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
@@ -24,5 +25,5 @@ def run(
     turn as the published script does, which makes the key a function of the row number.
     """
     if method == "released":
-        return released(items)
+        return released(items, Counter(len(options) for (options,) in items.columns("options")))
     return (shuffle(item, seed) for item in items)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from medvlsynther.context import Context
 from medvlsynther.errors import BadSetting
 from medvlsynther.records import Item, Label
-from medvlsynther.rules.rebalance import balanced_subset
+from medvlsynther.rules.rebalance import Members, Subset
+from medvlsynther.store.scratch import Lists, Scratch
 from medvlsynther.store.table import Table
 
 VERSION = 1
@@ -25,15 +26,28 @@ def run(
 
     Source: the published subsets (1K to 10K), even over letters. Rejects: not_in_subset.
     """
-    groups: dict[str, str] = {}
-    if by != "letter":
-        if labels is None:
-            raise BadSetting(f"by: {by} needs labels", where="subset.by", mend="Put `label` before it")
-        groups = {label.item_id: getattr(label, by) for label in labels}
-    grouped = ((item.item_id, item.answer if by == "letter" else groups.get(item.item_id, "other")) for item in items)
-    chosen = balanced_subset(grouped, size, seed)
-    for item in items:
-        if item.item_id in chosen:
+    if by == "letter":
+        yield from _chosen(ctx, items, lambda: items.columns("answer", "item_id"), size, seed)
+        return
+    if labels is None:
+        raise BadSetting(f"by: {by} needs labels", where="subset.by", mend="Put `label` before it")
+    with Scratch(ctx.folder) as scratch:
+        groups = scratch.lists()
+        for item_id, group in labels.columns("item_id", by):
+            groups.add(item_id, group)
+        yield from _chosen(ctx, items, lambda: _grouped(items, groups), size, seed)
+
+
+def _grouped(items: Table[Item], groups: Lists) -> Iterator[tuple[str, str]]:
+    """Group and id of every item; "other" for one without a label."""
+    for (item_id,) in items.columns("item_id"):
+        yield (groups.of(item_id) or ["other"])[-1], item_id
+
+
+def _chosen(ctx: Context, items: Table[Item], members: Members, size: int, seed: int) -> Iterator[Item]:
+    subset = Subset(members, size, seed)
+    for item, (group, _) in zip(items, members(), strict=True):
+        if subset.takes(group, item.item_id):
             yield item
         else:
             ctx.reject(item.item_id, "not_in_subset")
