@@ -56,7 +56,7 @@ def ask(
     model: str,
     answer: str = "",
     prompt: str = "answer",
-    sampling: Sampling = Sampling(max_tokens=4096),
+    sampling: Sampling = Sampling(max_tokens=4096, extend=False),
     site: Site | None = None,
 ) -> Asked:
     """The model's reply to a question about images, graded.

@@ -318,6 +318,8 @@ class Mark(Record):
     """Who decided."""
     note: str = ""
     """The verifier's few words."""
+    probability: float | None = None
+    """How likely the verifier found it met, 0..1; None where its replies carry no chances."""
 
 
 class Opinion(Record):

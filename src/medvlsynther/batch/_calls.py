@@ -11,7 +11,7 @@ from yarl import URL
 
 from medvlsynther.engines._fleet import Fleet
 from medvlsynther.engines._http import Outcome, judged
-from medvlsynther.engines._protocols import WIRES
+from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Endpoint
 from medvlsynther.engines.batch import kind_of
 from medvlsynther.errors import EngineRefused
@@ -32,7 +32,7 @@ class Calls:
         self.model = model
         self._fleet = Fleet(endpoint, model)
         self._server = self._fleet.servers[0]
-        headers = WIRES[kind_of(endpoint).protocol].headers(self._fleet.key())
+        headers = wire(kind_of(endpoint).protocol).headers(self._fleet.key())
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENT_S)
         self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
 

@@ -17,9 +17,11 @@ from medvlsynther.batch._calls import Calls
 from medvlsynther.batch.services import RESULTS, SERVICES, Reader
 from medvlsynther.cards import Model, Prompt
 from medvlsynther.engines._entries import pack
-from medvlsynther.engines._protocols import WIRES, Wire
+from medvlsynther.engines._labels import chances
+from medvlsynther.engines._protocols import Wire
+from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Endpoint, Failure, Reply, Request
-from medvlsynther.engines.batch import COLLECTED, REQUESTS, ROWS, STATE, kind_of
+from medvlsynther.engines.batch import COLLECTED, READING, REQUESTS, ROWS, STATE, kind_of
 from medvlsynther.errors import ReplyError
 from medvlsynther.store.ledger import Ledger, ledger_folder
 
@@ -111,7 +113,7 @@ def collect(folder: Path, replies: Path, endpoints: Endpoints) -> Iterator[Batch
     for batch in poll(folder, endpoints):
         protocol = kind_of(endpoints(batch.state["model"]["name"])).protocol
         if (batch.folder / RESULTS).is_file():
-            _take(batch, replies, WIRES[protocol], SERVICES[protocol].read)
+            _take(batch, replies, wire(protocol), SERVICES[protocol].read)
         if batch.state.get("ended"):
             batch.note(state=COLLECTED, taken=batch.taken, failed=dict(batch.failed))
             (batch.folder / REQUESTS).unlink(missing_ok=True)
@@ -148,11 +150,11 @@ def _lines(path: Path) -> int:
         return sum(line.endswith(b"\n") for line in file)
 
 
-def _take(batch: Batch, replies: Path, wire: Wire, read: Reader) -> None:
+def _take(batch: Batch, replies: Path, form: Wire, read: Reader) -> None:
     rows = {row.pop("key"): row for row in map(orjson.loads, (batch.folder / ROWS).read_bytes().splitlines())}
     with Ledger(ledger_folder(replies, batch.model)) as ledger, (batch.folder / RESULTS).open("rb") as results:
         for line in results:
-            key, entry, reason = _entry(line, rows, wire, read)
+            key, entry, reason = _entry(line, rows, form, read)
             if entry is None or key is None:
                 batch.failed[reason] += 1
             elif ledger.get(key) is None:
@@ -161,7 +163,7 @@ def _take(batch: Batch, replies: Path, wire: Wire, read: Reader) -> None:
 
 
 def _entry(
-    line: bytes, rows: dict[str, dict[str, Any]], wire: Wire, read: Reader
+    line: bytes, rows: dict[str, dict[str, Any]], form: Wire, read: Reader
 ) -> tuple[str | None, dict[str, Any] | None, str]:
     """A line's key and its ledger entry, or the reason why it has none."""
     try:
@@ -172,16 +174,20 @@ def _entry(
         return None, None, "unknown_key"
     if row.payload is None:
         return row.key, None, "request_failed"
-    request = Request(rows[row.key]["id"], _NO_PROMPT, {})
+    about = {name: value for name, value in rows[row.key].items() if name != READING}
+    reading = rows[row.key][READING]
+    request = Request(about["id"], _NO_PROMPT, {})
     try:
-        answer = wire.read(row.payload)
+        answer = form.read(row.payload)
     except ReplyError as error:
         return row.key, None, error.reason
-    if answer.finish in ("length", "content_filter"):
-        reason = "truncated" if answer.finish == "length" else "content_filter"
-        return row.key, pack(Failure(request, reason, answer.text[-100:]), rows[row.key]), reason
-    reply = Reply(request, answer.text, answer.reasoning, answer.finish, answer.usage)
-    return row.key, pack(reply, rows[row.key]), ""
+    cut = answer.finish == "length" and not reading["fixed"]
+    if cut or answer.finish == "content_filter":
+        reason = "truncated" if cut else "content_filter"
+        return row.key, pack(Failure(request, reason, answer.text[-100:]), about), reason
+    weighed = chances(answer.first, reading["labels"])
+    reply = Reply(request, answer.text, answer.reasoning, answer.finish, answer.usage, chances=weighed)
+    return row.key, pack(reply, about), ""
 
 
 def told(failed: Counter[str]) -> str:

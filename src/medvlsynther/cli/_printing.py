@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medvlsynther.pipeline.plan import plan
 from medvlsynther.pipeline.recipe import Recipe, load_recipe
+from medvlsynther.pipeline.rounds import planned
 from medvlsynther.pipeline.site import Site, load_site
 from medvlsynther.store.finished import Run, finished
 from medvlsynther.store.layout import Store
@@ -78,5 +78,6 @@ def run_of(where: Site, ref: str, sets: list[str] | None, after: str | None) -> 
 
     Raises: MissingInput where nothing is.
     """
-    steps = plan(recipe_of(ref, sets, after), cache=None)
-    return finished(Store(Path(where.store)), ref, [(step.name, step.id) for step in steps])
+    store = Store(Path(where.store))
+    steps = planned(recipe_of(ref, sets, after), store)
+    return finished(store, ref, [(step.name, step.id) for step in steps])

@@ -7,8 +7,9 @@ import typer
 
 from medvlsynther.cli._printing import After, Sets, SiteFile, StoreFolder, grid, recipe_of, say, site_of
 from medvlsynther.pipeline.estimate import Estimate, estimate
-from medvlsynther.pipeline.plan import Step, plan
+from medvlsynther.pipeline.plan import Step
 from medvlsynther.pipeline.recipe import expand
+from medvlsynther.pipeline.rounds import planned
 from medvlsynther.store.layout import Store
 
 Refs = Annotated[list[str], typer.Argument(metavar="RECIPE…", help="Recipes; `name@*` stands for all its variants.")]
@@ -29,7 +30,7 @@ def run(
     """
     where = site_of(site, store)
     place = Store(Path(where.store))
-    plans = {ref: plan(recipe_of(ref, sets, after), cache=None) for given in recipes for ref in expand(given)}
+    plans = {ref: planned(recipe_of(ref, sets, after), place) for given in recipes for ref in expand(given)}
     if len(plans) == 1:
         _one(estimate(next(iter(plans.values())), place, where))
     else:
@@ -54,16 +55,16 @@ def _one(estimates: list[Estimate]) -> None:
 
 
 def _several(plans: dict[str, list[Step]], store: Store) -> None:
-    steps = {step.id: step for planned in plans.values() for step in planned}
+    steps = {step.id: step for part in plans.values() for step in part}
     total = sum(map(len, plans.values()))
     asking = [step for step in steps.values() if step.models]
-    all_asking = sum(bool(step.models) for planned in plans.values() for step in planned)
+    all_asking = sum(bool(step.models) for part in plans.values() for step in part)
     seen: set[str] = set()
     rows = []
-    for ref, planned in plans.items():
-        fresh = [step for step in planned if step.id not in seen]
-        seen.update(step.id for step in planned)
-        rows.append((ref, len(planned), len(fresh), ", ".join(step.name for step in fresh)))
+    for ref, steps_of in plans.items():
+        fresh = [step for step in steps_of if step.id not in seen]
+        seen.update(step.id for step in steps_of)
+        rows.append((ref, len(steps_of), len(fresh), ", ".join(step.name for step in fresh)))
     grid(("recipe", "steps", "new", "not shared with those above"), rows, numbers=("steps", "new"))
     done = sum(store.manifest(step_id) is not None for step_id in steps)
     say(f"{len(steps)} distinct steps instead of {total}; {len(asking)} of {all_asking} that ask a model; {done} done.")

@@ -9,7 +9,7 @@ from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, 
 from medvlsynther.errors import MissingInput, UnknownName
 from medvlsynther.pipeline.desk import REJECTS
 from medvlsynther.pipeline.lineage import head
-from medvlsynther.pipeline.plan import plan
+from medvlsynther.pipeline.rounds import planned
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
         medvlsynther show quickstart lint --rejects --limit 20
     """
     place = store_of(site, store)
-    steps = plan(recipe_of(recipe, sets, after), cache=None)
+    steps = planned(recipe_of(recipe, sets, after), place)
     known = [step.name for step in steps]
     if stage is not None and stage not in known:
         raise UnknownName(stage, f"stages of {recipe}", known)

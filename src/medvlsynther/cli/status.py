@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, grid, recipe_of, say, site_of
-from medvlsynther.pipeline.plan import plan
+from medvlsynther.pipeline.rounds import planned
 from medvlsynther.pipeline.site import Site
 from medvlsynther.pipeline.summary import funnel, spent
 from medvlsynther.store.layout import Store
@@ -19,7 +19,7 @@ def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolde
     """
     where = site_of(site, store)
     place = Store(Path(where.store))
-    steps = plan(recipe_of(recipe, sets, after), cache=None)
+    steps = planned(recipe_of(recipe, sets, after), place)
     manifests = [place.manifest(step.id) for step in steps]
     rows = [_row(step.id, manifest, where) for step, manifest in zip(steps, manifests, strict=True)]
     grid(("step", "state", "rows", "rejects", "tokens", "price"), rows, numbers=("rows", "tokens", "price"))

@@ -9,13 +9,13 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medvlsynther.cards import Sampling
 from medvlsynther.engines._choosing import Chooser, Draw
 from medvlsynther.engines._prefixes import Prefixes
-from medvlsynther.engines._protocols import settled
+from medvlsynther.engines._reading import settled
 from medvlsynther.engines._weights import Source, Weights
 from medvlsynther.engines.base import Rendered, Reply, ReplyError, Request, Usage, render
 from medvlsynther.errors import EngineRefused, MedvlsyntherError
@@ -155,7 +155,7 @@ def _computed(weights: Weights, prefixes: Prefixes, batch: Sequence[Job]) -> lis
             **begun,
             logits_processor=LogitsProcessorList([Chooser(draws, weights.ends)]),
             generation_config=GenerationConfig(
-                max_new_tokens=max(each.max_tokens for each in draws) + 1,
+                max_new_tokens=max(1 if each.labels else each.max_tokens for each in draws) + 1,
                 do_sample=False,
                 eos_token_id=weights.ends,
                 pad_token_id=weights.pad,
@@ -171,15 +171,17 @@ def _computed(weights: Weights, prefixes: Prefixes, batch: Sequence[Job]) -> lis
 
 def _check_length(weights: Weights, job: Job, length: int) -> None:
     most = min(job.most_tokens, weights.context_tokens or job.most_tokens)
-    if length + job.sampling.max_tokens > most:
-        raise ReplyError("context_overflow", f"{length} tokens and {job.sampling.max_tokens} of reply exceed {most}")
+    reply = 1 if job.request.labels else job.sampling.max_tokens
+    if length + reply > most:
+        raise ReplyError("context_overflow", f"{length} tokens and {reply} of reply exceed {most}")
 
 
 def _draw(weights: Weights, job: Job) -> Draw:
     request, sampling, words = job.request, job.sampling, job.words
     seed = draw(sampling.seed or 0, str(request.sample), words.system, words.material, words.task) >> 1
     guide = None if request.schema is None else weights.guides.start(request.schema)
-    return Draw(sampling.max_tokens, sampling.temperature, sampling.top_p, seed, guide)
+    labels = weights.beginnings(request.labels) if request.labels else {}
+    return Draw(sampling.max_tokens, sampling.temperature, sampling.top_p, seed, guide, labels)
 
 
 def _image_tokens(weights: Weights, tensors: Mapping[str, Any]) -> list[int]:
@@ -188,12 +190,15 @@ def _image_tokens(weights: Weights, tensors: Mapping[str, Any]) -> list[int]:
 
 
 def _reply(weights: Weights, job: Job, drawn: Draw, usage: Usage, seconds: float) -> Reply | ReplyError:
+    if drawn.chances:
+        label = max(drawn.chances, key=drawn.chances.__getitem__)
+        return Reply(job.request, label, chances=drawn.chances, usage=replace(usage, reply_tokens=1), latency_s=seconds)
     text = weights.tokenizer.decode(drawn.tokens, skip_special_tokens=True)
     try:
         answer = settled(text, "", drawn.finish, usage)
     except ReplyError as error:
         return error
-    return Reply(job.request, answer.text, answer.reasoning, answer.finish, usage, latency_s=seconds)
+    return Reply(job.request, answer.text, answer.reasoning, answer.finish, usage=usage, latency_s=seconds)
 
 
 BENCHES: Kept[Source, Bench] = Kept(Bench)

@@ -4,7 +4,7 @@ Nothing of one reply reaches another: each draws from a generator of its own, so
 that happen to be computed with it nor on the order in which they came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,10 @@ class Draw:
     """Start of its own chance."""
     guide: Guide | None = None
     """Its grammar; None for free text."""
+    labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Of a closed choice: each label with the tokens that begin it. The likeliest is taken, and nothing is written."""
+    chances: dict[str, float] = field(default_factory=dict)
+    """Chance of each label, adding up to 1."""
     finish: str = "stop"
     """"length" once the limit cut it."""
     tokens: list[int] = field(default_factory=list)
@@ -55,6 +59,9 @@ class Chooser:
     def _next(self, draw: Draw, logits: Any) -> int:
         if draw.ended:
             return self._end
+        if draw.labels:
+            _weigh(draw, logits)
+            return self._end
         if len(draw.tokens) >= draw.max_tokens or (draw.guide is not None and draw.guide.done):
             draw.ended = True
             draw.finish = "stop" if draw.guide is not None and draw.guide.done else "length"
@@ -81,6 +88,17 @@ class Chooser:
             draw.generator = torch.Generator().manual_seed(draw.seed)
         chances = nucleus(torch.softmax(logits / draw.temperature, dim=-1), draw.top_p).cpu()
         return int(torch.multinomial(chances, 1, generator=draw.generator))
+
+
+def _weigh(draw: Draw, logits: Any) -> None:
+    """How likely each label is to come next, as a share of all of them."""
+    import torch
+
+    likely = torch.softmax(logits.float(), dim=-1)
+    mass = {label: float(likely[list(tokens)].sum()) for label, tokens in draw.labels.items()}
+    total = sum(mass.values())
+    draw.chances = {label: found / total if total > 0.0 else 1.0 / len(mass) for label, found in mass.items()}
+    draw.ended = True
 
 
 def nucleus(chances: Any, top_p: float) -> Any:

@@ -30,6 +30,7 @@ def pack(answer: Answer, about: Mapping[str, Any]) -> dict[str, Any] | None:
         "text": answer.text,
         "reasoning": answer.reasoning,
         "finish": answer.finish,
+        **({"chances": dict(answer.chances)} if answer.chances else {}),
         "usage": {name: getattr(usage, name) for name in _USAGE},
         "attempts": answer.attempts,
         "latency_s": round(answer.latency_s, 3),
@@ -49,9 +50,10 @@ def unpack(entry: Mapping[str, Any] | None, request: Request) -> Answer | None:
             text=entry["text"],
             reasoning=entry["reasoning"],
             finish=entry["finish"],
+            chances=dict(entry.get("chances", {})),
             usage=Usage(**entry["usage"]),
             attempts=entry["attempts"],
             latency_s=entry["latency_s"],
         )
-    except (KeyError, TypeError):  # whole, but written by somebody else
+    except (KeyError, TypeError, ValueError):  # whole, but written by somebody else
         return None

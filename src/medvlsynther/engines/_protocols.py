@@ -1,11 +1,10 @@
-"""The three wire forms: OpenAI's chat completions, Anthropic's messages, Gemini's generateContent.
+"""What a wire form is, and what all of them share; each stands in a file of `_wires`.
 
 A protocol writes a question as plain JSON values in which a mark stands for each image, and reads a reply back. The
-mark is replaced by the encoded image on the wire, so that no image ever passes through a JSON encoder. In all three
+mark is replaced by the encoded image on the wire, so that no image ever passes through a JSON encoder. In all of them
 the static text is the system message, and images, material and task follow in that order.
 """
 
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,8 +21,8 @@ from medvlsynther.errors import ReplyError
 IMAGE_MARK = secrets.token_hex(24)
 """Stands for the Base64 text of the next image; drawn anew by each process, so that no prompt can contain it."""
 
-_THOUGHT = re.compile(r"\A\s*(?:<think>)?(.*?)</think>", re.DOTALL)
-_BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
+LABEL_TOKENS = 8
+"""Longest reply that is one word of a closed choice."""
 _PORTABLE = frozenset(
     (
         "type",
@@ -74,6 +73,10 @@ class Question:
     """Nucleus."""
     seed: int | None
     """Seed, for servers that take one."""
+    labels: tuple[str, ...] = ()
+    """The words that the reply is to be one of; empty: any reply."""
+    weighed: bool = True
+    """Whether the chances of the labels are asked for; not where the server has refused to give them."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields added to the body; None takes one away."""
 
@@ -96,10 +99,11 @@ def asked(request: Request, sampling: Sampling, card: Model, *, model: str, form
         pictures=tuple(Picture(image.sha256 or "", "") for image in request.images),
         schema=None if request.schema is None else orjson.dumps(dict(request.schema)),
         form=form,
-        max_tokens=sampling.max_tokens,
+        max_tokens=min(sampling.max_tokens, LABEL_TOKENS) if request.labels else sampling.max_tokens,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         seed=None if sampling.seed is None else sampling.seed + request.sample,
+        labels=request.labels,
         extra=card.extra_body,
     )
 
@@ -116,6 +120,8 @@ class Answer:
     """"stop", "length", "content_filter", or the server's own word."""
     usage: Usage
     """Tokens."""
+    first: tuple[tuple[str, float], ...] = ()
+    """What the first word could have been, each with its probability, where that was asked for and given."""
 
 
 class Wire(Protocol):
@@ -138,177 +144,6 @@ class Wire(Protocol):
         Raises: ReplyError (empty_reply) when nothing in it is an answer.
         """
         ...
-
-
-class OpenAI:
-    """Chat completions, as spoken by nearly everybody."""
-
-    path = "chat/completions"
-
-    def headers(self, key: str | None) -> dict[str, str]:
-        """A bearer token."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
-
-    def body(self, question: Question, kind: Kind) -> dict[str, Any]:
-        """System message, then one user message; plain text where there are no images, since some servers insist."""
-        text = _joined(question.words)
-        content: Any = text
-        if question.pictures:
-            content = [self._picture(picture, kind) for picture in question.pictures]
-            content.append({"type": "text", "text": text})
-        system = [{"role": "system", "content": question.words.system}] if question.words.system else []
-        body = {
-            "model": question.model,
-            "messages": [*system, {"role": "user", "content": content}],
-            kind.limit_key: question.max_tokens,
-            "temperature": question.temperature,
-            "top_p": question.top_p,
-        }
-        if kind.seed and question.seed is not None:
-            body["seed"] = question.seed
-        return _with_extra(body | self._schema(question), question, kind)
-
-    def _picture(self, picture: Picture, kind: Kind) -> dict[str, Any]:
-        if picture.held:
-            return {"type": "image_url", "image_url": None, "uuid": picture.sha256}
-        part = {"type": "image_url", "image_url": {"url": f"data:{picture.media_type};base64,{IMAGE_MARK}"}}
-        return part | {"uuid": picture.sha256} if kind.uuid else part
-
-    def _schema(self, question: Question) -> dict[str, Any]:
-        if question.schema is None or question.form is None:
-            return {}
-        schema = portable(question.schema)
-        if question.form == "structured_outputs":
-            return {"structured_outputs": {"json": schema}}
-        named = {"name": "reply", "strict": True, "schema": schema}
-        return {"response_format": {"type": "json_schema", "json_schema": named}}
-
-    def read(self, payload: Any) -> Answer:
-        """The first choice."""
-        message = _at(payload, "choices", 0, "message")
-        reasoning = _at(message, "reasoning") or _at(message, "reasoning_content")
-        prompt = _at(payload, "usage", "prompt_tokens_details")
-        usage = Usage(
-            prompt_tokens=_count(payload, "usage", "prompt_tokens"),
-            cached_tokens=_count(prompt, "cached_tokens"),
-            image_tokens=_count(prompt, "multimodal_tokens", "image") or _count(prompt, "image_tokens"),
-            reply_tokens=_count(payload, "usage", "completion_tokens"),
-        )
-        text = _text(_at(message, "content")) or _text(_at(message, "refusal"))
-        return settled(text, _text(reasoning), _at(payload, "choices", 0, "finish_reason"), usage)
-
-
-class Anthropic:
-    """The messages protocol."""
-
-    path = "messages"
-
-    def headers(self, key: str | None) -> dict[str, str]:
-        """The key in a header of its own, and the protocol's version."""
-        return {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
-
-    def body(self, question: Question, kind: Kind) -> dict[str, Any]:
-        """The static text is marked for the cache; a default nucleus is left out, as newer models take only one."""
-        content: list[dict[str, Any]] = [
-            {"type": "image", "source": {"type": "base64", "media_type": picture.media_type, "data": IMAGE_MARK}}
-            for picture in question.pictures
-        ]
-        content.append({"type": "text", "text": _joined(question.words)})
-        body: dict[str, Any] = {
-            "model": question.model,
-            "max_tokens": question.max_tokens,
-            "messages": [{"role": "user", "content": content}],
-            "temperature": question.temperature,
-        }
-        if question.top_p != 1.0:
-            body["top_p"] = question.top_p
-        if question.words.system:
-            cached = {"type": "text", "text": question.words.system, "cache_control": {"type": "ephemeral"}}
-            body["system"] = [cached]
-        if question.schema is not None and question.form is not None:
-            body["output_config"] = {"format": {"type": "json_schema", "schema": portable(question.schema)}}
-        return _with_extra(body, question, kind)
-
-    def read(self, payload: Any) -> Answer:
-        """All text blocks; all thinking blocks."""
-        blocks = _at(payload, "content")
-        blocks = blocks if isinstance(blocks, list) else []
-        text = "".join(_text(_at(block, "text")) for block in blocks if _at(block, "type") == "text")
-        reasoning = "".join(_text(_at(block, "thinking")) for block in blocks if _at(block, "type") == "thinking")
-        cached = _count(payload, "usage", "cache_read_input_tokens")
-        written = _count(payload, "usage", "cache_creation_input_tokens")
-        usage = Usage(
-            prompt_tokens=_count(payload, "usage", "input_tokens") + cached + written,
-            cached_tokens=cached,
-            reply_tokens=_count(payload, "usage", "output_tokens"),
-        )
-        return settled(text, reasoning, _at(payload, "stop_reason"), usage)
-
-
-class Gemini:
-    """The generateContent protocol."""
-
-    path = "models/{model}:generateContent"
-
-    def headers(self, key: str | None) -> dict[str, str]:
-        """The key in a header, never in the URL, where logs would keep it."""
-        return {"x-goog-api-key": key} if key else {}
-
-    def body(self, question: Question, kind: Kind) -> dict[str, Any]:
-        """Images as inline data before the text."""
-        parts: list[dict[str, Any]] = [
-            {"inlineData": {"mimeType": picture.media_type, "data": IMAGE_MARK}} for picture in question.pictures
-        ]
-        parts.append({"text": _joined(question.words)})
-        config: dict[str, Any] = {
-            "temperature": question.temperature,
-            "topP": question.top_p,
-            "maxOutputTokens": question.max_tokens,
-        }
-        if question.seed is not None:
-            config["seed"] = question.seed
-        if question.schema is not None and question.form is not None:
-            config |= {"responseMimeType": "application/json", "responseJsonSchema": portable(question.schema)}
-        body: dict[str, Any] = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config}
-        if question.words.system:
-            body["systemInstruction"] = {"parts": [{"text": question.words.system}]}
-        return _with_extra(body, question, kind)
-
-    def read(self, payload: Any) -> Answer:
-        """All parts of the first candidate, thoughts apart."""
-        parts = _at(payload, "candidates", 0, "content", "parts")
-        parts = parts if isinstance(parts, list) else []
-        text = "".join(_text(_at(part, "text")) for part in parts if _at(part, "thought") is not True)
-        reasoning = "".join(_text(_at(part, "text")) for part in parts if _at(part, "thought") is True)
-        counts = _at(payload, "usageMetadata")
-        details = _at(counts, "promptTokensDetails")
-        images = [part for part in details if _at(part, "modality") == "IMAGE"] if isinstance(details, list) else []
-        usage = Usage(
-            prompt_tokens=_count(counts, "promptTokenCount"),
-            cached_tokens=_count(counts, "cachedContentTokenCount"),
-            image_tokens=sum(_count(part, "tokenCount") for part in images),
-            reply_tokens=_count(counts, "candidatesTokenCount") + _count(counts, "thoughtsTokenCount"),
-        )
-        blocked = _at(payload, "promptFeedback", "blockReason")
-        return settled(text, reasoning, _at(payload, "candidates", 0, "finishReason") or blocked, usage)
-
-
-WIRES: Mapping[str, Wire] = {"openai": OpenAI(), "anthropic": Anthropic(), "gemini": Gemini()}
-"""Wire forms by the name of their protocol."""
-
-_FINISHES = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "content_filter",
-    "safety": "content_filter",
-    "prohibited_content": "content_filter",
-    "blocklist": "content_filter",
-    "recitation": "content_filter",
-    "spii": "content_filter",
-    "image_safety": "content_filter",
-}
 
 
 def media_type(image: bytes) -> str:
@@ -346,58 +181,15 @@ def _reduced(schema: Any) -> Any:
     return kept
 
 
-def _joined(words: Rendered) -> str:
+def joined(words: Rendered) -> str:
     """Material and task as one text: chat templates differ in what they put between two."""
     return "\n\n".join(part for part in (words.material, words.task) if part)
 
 
-def _with_extra(body: dict[str, Any], question: Question, kind: Kind) -> dict[str, Any]:
+def with_extra(body: dict[str, Any], question: Question, kind: Kind) -> dict[str, Any]:
     if not question.extra:
         return body
     extra = {
         key: value for key, value in question.extra.items() if kind.template_kwargs or key != "chat_template_kwargs"
     }
     return {key: value for key, value in (body | extra).items() if value is not None}
-
-
-def settled(text: str, reasoning: str, finish: object, usage: Usage) -> Answer:
-    """An answer with thoughts taken out of its text, and the finish in our own words.
-
-    Raises: ReplyError (empty_reply) when no text is left.
-    """
-    word = finish.lower() if isinstance(finish, str) else "stop"
-    word = _FINISHES.get(word, word)[:40]
-    if not reasoning and "</think>" in text and (thought := _THOUGHT.match(text)):
-        reasoning, text = thought[1].strip(), text[thought.end() :]
-    elif not reasoning and text.lstrip().startswith("<think>"):
-        reasoning, text = text.lstrip().removeprefix("<think>").strip(), ""
-    text = _BOX.sub("", text).strip()
-    if not text and word not in ("length", "content_filter"):
-        raise ReplyError("empty_reply", "The server answered without a text")
-    return Answer(text, reasoning, word, usage)
-
-
-def _at(value: Any, *path: str | int) -> Any:
-    """What stands at a path, or None where the path leaves the data."""
-    for step in path:
-        if isinstance(step, str) and isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and len(value) > step:
-            value = value[step]
-        else:
-            return None
-    return value
-
-
-def _count(value: Any, *path: str | int) -> int:
-    found = _at(value, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
-
-
-def _text(value: Any) -> str:
-    """A text, or the texts of a list of parts."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(_text(_at(part, "text")) for part in value)
-    return ""

@@ -15,13 +15,16 @@ from medvlsynther.errors import UnknownName
 Form = Literal["response_format", "structured_outputs", "output_config", "response_json_schema"]
 """How a reply's JSON schema is written into a request."""
 
+Choice = Literal["structured_outputs", "grammar", "regex"]
+"""How a closed choice of words is written into a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of server."""
 
-    protocol: Literal["openai", "anthropic", "gemini"] = "openai"
-    """Its wire form."""
+    protocol: str = "openai"
+    """Its wire form: a file of `_wires`."""
     forms: tuple[Form, ...] = ("response_format", "structured_outputs")
     """Ways to hand it a schema, the best first."""
     limit_key: str = "max_tokens"
@@ -32,14 +35,16 @@ class Kind:
     """It takes images by a name of our choice, and keeps them under it."""
     template_kwargs: bool = True
     """It takes `chat_template_kwargs`; elsewhere they are left out."""
+    choice: Choice | None = None
+    """How it is held to one of several words; None: by the prompt alone."""
     strict_names: bool = False
     """It lists all models that it serves, and serves no other."""
 
 
 KINDS: Mapping[str, Kind] = {
-    "vllm": Kind(uuid=True, strict_names=True),
-    "sglang": Kind(forms=("response_format",), strict_names=True),
-    "llamacpp": Kind(forms=("response_format",)),
+    "vllm": Kind(uuid=True, choice="structured_outputs", strict_names=True),
+    "sglang": Kind(forms=("response_format",), choice="regex", strict_names=True),
+    "llamacpp": Kind(forms=("response_format",), choice="grammar"),
     "ollama": Kind(forms=("response_format",), template_kwargs=False),
     "transformers": Kind(forms=("response_format",)),
     "openai": Kind(forms=("response_format",), limit_key="max_completion_tokens", template_kwargs=False),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from medvlsynther.engines._guided import Guides
+from medvlsynther.engines._labels import beginnings, spellings
 from medvlsynther.engines.base import Rendered
 from medvlsynther.errors import EngineRefused, MissingExtra, ReplyError
 
@@ -63,6 +64,7 @@ class Weights:
         self.processor = processor
         self.tokenizer: Any = getattr(processor, "tokenizer", processor)
         self.device: Any = model.device
+        self._beginnings: dict[tuple[str, ...], Mapping[str, Sequence[int]]] = {}
 
     @classmethod
     def load(cls, source: Source) -> Self:
@@ -100,6 +102,17 @@ class Weights:
     def guides(self) -> Guides:
         """Grammars over this model's tokens."""
         return Guides(self.tokenizer, self._text_config.vocab_size, self.ends)
+
+    def beginnings(self, labels: tuple[str, ...]) -> Mapping[str, Sequence[int]]:
+        """For each label the tokens that begin it and no other label, in whatever spelling.
+
+        Raises: BadSetting for labels that begin with one and the same token.
+        """
+        if labels not in self._beginnings:
+            ways = [way for label in labels for way in spellings(label)]
+            ids = self.tokenizer(ways, add_special_tokens=False)["input_ids"]
+            self._beginnings[labels] = beginnings(labels, {way: found[0] for way, found in zip(ways, ids, strict=True)})
+        return self._beginnings[labels]
 
     @property
     def _text_config(self) -> Any:

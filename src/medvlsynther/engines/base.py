@@ -35,6 +35,8 @@ class Request:
     """Prepared images in order, by hash."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the reply, in the portable subset; None for free text."""
+    labels: tuple[str, ...] = ()
+    """The words that the reply is to be one of, where their chances are wanted; such a request has no schema."""
     sample: int = 0
     """Number of the rollout, from 0."""
     about: Record | None = None
@@ -69,6 +71,8 @@ class Reply:
     """Requests that it took, those turned away included."""
     latency_s: float = 0.0
     """Wall time of the last attempt; not part of any result."""
+    chances: Mapping[str, float] = field(default_factory=dict)
+    """Chance of each label, adding up to 1; empty where there are no labels or the server does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,11 @@ def ledger_key(request: Request, model: Model, sampling: Sampling) -> str:
         "images": [image.sha256 for image in request.images],
         "sample": request.sample,
     }
+    # What came later stands in the key only where it is used: replies that were paid for before keep their keys.
+    if request.labels:
+        parts["labels"] = list(request.labels)
+    if not sampling.extend:
+        parts["extend"] = False
     return sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:LENGTH]
 
 

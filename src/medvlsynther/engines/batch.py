@@ -1,8 +1,9 @@
 """Requests are written into files for a batch service instead of being asked; `medvlsynther batch` does the rest.
 
 Each file is a folder below the endpoint's `folder`: `requests.jsonl` in the words of the service, `rows.jsonl` with
-what the ledger's entries will say of each, and `batch.json`. The ledger's key is the name of a request, so that a
-reply finds its place whenever it comes. Requests that a batch under way holds already are not written again.
+what the ledger's entries will say of each and how its reply is read, and `batch.json`. The ledger's key is the name of
+a request, so that a reply finds its place whenever it comes. Requests that a batch under way holds already are not
+written again.
 """
 
 import secrets
@@ -15,7 +16,8 @@ from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import _servers
 from medvlsynther.engines._entries import about
 from medvlsynther.engines._http import spliced
-from medvlsynther.engines._protocols import WIRES, asked
+from medvlsynther.engines._protocols import asked
+from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request, ledger_key
 from medvlsynther.errors import BadSetting, BatchWaits, InputError, MissingInput
 from medvlsynther.fingerprint import fingerprint
@@ -24,6 +26,8 @@ MOST_BYTES = 190_000_000
 MOST_ROWS = 50_000
 """Bounds of one file: the smallest that a service sets (200 MB, 50,000 requests), with room to spare."""
 REQUESTS, ROWS, STATE = "requests.jsonl", "rows.jsonl", "batch.json"
+READING = "reading"
+"""In a row: what reading the reply takes of its request."""
 COLLECTED = "collected"
 """State of a batch from which nothing more will come."""
 
@@ -71,7 +75,7 @@ class _Writer:
         self._model = endpoint.served_as or model.repo
         self._images = images
         self._kind = kind_of(endpoint)
-        self._wire = WIRES[self._kind.protocol]
+        self._wire = wire(self._kind.protocol)
         self._folder = Path(endpoint.folder or "")
         self._part = self._folder / f".writing-{secrets.token_hex(8)}"
         self._waiting = under_way(self._folder)
@@ -86,7 +90,7 @@ class _Writer:
         """
         key = ledger_key(request, self._card, sampling)
         if key not in self._waiting:
-            self._write(key, self._line(key, request, sampling), about(request, self._card))
+            self._write(key, self._line(key, request, sampling), _row(request, sampling, self._card))
         self._asked += 1
         raise ReplyError("in_batch", "The request waits for its batch")
 
@@ -139,6 +143,12 @@ class _Writer:
         (part / STATE).write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
         part.rename(self._folder / f"{self._card.name or 'model'}-{fingerprint(self._keys)}")
         self._keys, self._bytes = [], 0
+
+
+def _row(request: Request, sampling: Sampling, card: Model) -> dict[str, Any]:
+    """What is noted of a request: how to read its reply, and what the ledger's entry will say."""
+    reading = {"labels": list(request.labels), "fixed": bool(request.labels) or not sampling.extend}
+    return {READING: reading, **about(request, card)}
 
 
 def _envelope(protocol: str, key: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def _write(request: Request, _: Sampling) -> str:
 
 
 def _judge(request: Request, _: Sampling) -> str:
-    return _json(judge(_exhibit(request.slots), request.slots["criteria"]))
+    """All marks; or one of them, where one criterion is asked for on its own."""
+    one = request.slots.get("criterion")
+    return _json(judge(_exhibit(request.slots), [one] if one else request.slots["criteria"]))
 
 
 def _label(request: Request, _: Sampling) -> str:

@@ -24,8 +24,10 @@ from medvlsynther.engines import _servers
 from medvlsynther.engines._enforcing import Enforcement, enforcement
 from medvlsynther.engines._fleet import Fleet, Server
 from medvlsynther.engines._http import Outcome, open_session, send, spliced
+from medvlsynther.engines._labels import chances
 from medvlsynther.engines._limiter import Verdict
-from medvlsynther.engines._protocols import WIRES, Answer, Picture, Question, asked, media_type
+from medvlsynther.engines._protocols import Answer, Picture, Question, asked, media_type
+from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import InputError, MissingInput
 from medvlsynther.fingerprint import draw
@@ -67,6 +69,8 @@ class _Turn:
     """A connection broke under it once: that costs no try, as servers close idle connections when they like."""
     raised: bool = False
     """Its longest reply was doubled."""
+    fixed: bool = False
+    """Its longest reply stays as it is, and a reply that it cuts is one."""
     all_travel: bool = False
     """No image is left out."""
     started_s: float = field(default_factory=time.monotonic)
@@ -108,12 +112,13 @@ class _Asker:
         self._fleet = Fleet(endpoint, endpoint.served_as or model.repo)
         self._named = None if endpoint.server is None else _servers.named(endpoint.server, where="site endpoint")
         self._kind = self._named or _servers.by_host(self._fleet.servers[0].base_url) or _servers.KINDS["other"]
-        self._wire = WIRES[self._kind.protocol]
+        self._wire = wire(self._kind.protocol)
         self._session: aiohttp.ClientSession | None = None
         self._begun = _Once(self._begin)
         self._probed = _Once(self._probe)
         self._enforcement = Enforcement(None, obeyed=None)
         self._failures = 0
+        self._weighed = True
 
     async def generate(self, request: Request, sampling: Sampling) -> Reply:
         """The reply to one request.
@@ -193,7 +198,8 @@ class _Asker:
 
     def _turn(self, request: Request, sampling: Sampling) -> _Turn:
         question = asked(request, sampling, self._card, model=self._fleet.model, form=self._enforcement.form)
-        return _Turn(request, question, self._estimate(request, question))
+        question = question if self._weighed else replace(question, weighed=False)
+        return _Turn(request, question, self._estimate(request, question), fixed=_fixed(request, sampling))
 
     def _estimate(self, request: Request, question: Question) -> float:
         if self._endpoint.tokens_per_minute is None:
@@ -260,6 +266,9 @@ class _Asker:
                     server.has_dropped(picture.sha256)
             case "refused":
                 raise self._fleet.refusal(server, outcome)
+            case "bad_request" if turn.question.labels and turn.question.weighed:
+                self._weighed = False  # some models do not tell chances: then the word alone counts
+                turn.question = replace(turn.question, weighed=False)
             case "bad_request" | "context_overflow" | "image_unknown":
                 self._give_up(server, outcome)
             case _:
@@ -278,7 +287,7 @@ class _Asker:
             for picture in turn.question.pictures:
                 server.has_seen(picture.sha256)
         server.limiter.settle(answer.usage.prompt_tokens + answer.usage.reply_tokens - turn.tokens)
-        if answer.finish == "length":
+        if answer.finish == "length" and not turn.fixed:
             self._lengthen(turn, answer)
             return None
         if answer.finish == "content_filter":
@@ -288,6 +297,7 @@ class _Asker:
             text=answer.text,
             reasoning=answer.reasoning,
             finish=answer.finish,
+            chances=chances(answer.first, turn.request.labels),
             usage=answer.usage,
             attempts=turn.sent,
             latency_s=latency_s,
@@ -324,6 +334,10 @@ class _Asker:
             detail = f"{self._failures} requests in a row failed, the last: {outcome.word} ({outcome.detail})"
             raise self._fleet.refusal(server, Outcome("server_error", detail=detail))
         raise ReplyError(outcome.word, self._fleet.scrubbed(outcome.detail))
+
+
+def _fixed(request: Request, sampling: Sampling) -> bool:
+    return bool(request.labels) or not sampling.extend
 
 
 def _verdict(outcome: Outcome) -> Verdict:

@@ -37,13 +37,14 @@ class _InProcess:
         self._bench: Bench | None = None
 
     async def generate(self, request: Request, sampling: Sampling) -> Reply:
-        """The reply to one request; one that its limit cut is computed once more with twice the limit.
+        """The reply to one request; one that its limit cut is computed once more with twice the limit,
+        unless the limit is fixed.
 
         Raises: ReplyError: truncated, empty_reply, context_overflow, image_missing, image_unreadable, bad_request,
         out_of_memory. EngineRefused when the weights cannot be had, MissingExtra.
         """
         reply = await self._computed(request, sampling)
-        if reply.finish != "length":
+        if reply.finish != "length" or not sampling.extend:
             return reply
         longer = sampling.model_copy(update={"max_tokens": 2 * sampling.max_tokens})
         reply = replace(await self._computed(request, longer), attempts=2)

@@ -77,16 +77,15 @@ def estimate(steps: list[Step], store: Store, site: Site) -> list[Estimate]:
 
 def _asking(base: Estimate, rows: int, material: Material, site: Site) -> Estimate:
     step = base.step
-    rollouts = max((v.rollouts for v in step.settings.values() if isinstance(v, Sampling)), default=1)
+    calls, reply = _calls(step)
     static = sum(len(v.system) for v in step.settings.values() if isinstance(v, Prompt)) // CHARS_A_TOKEN
-    reply = getattr(step.module, "REPLY_TOKENS", 200)
-    requests = rows * rollouts * len(step.models)
+    requests = rows * calls * len(step.models)
     prompt_tokens, price = 0, 0.0
     for model in step.models:
         tokens = static + round(material.chars / CHARS_A_TOKEN + _image_tokens(material, model))
-        prompt_tokens += tokens * rows * rollouts
+        prompt_tokens += tokens * rows * calls
         usage = Usage(prompt_tokens=tokens, reply_tokens=reply)
-        price += site.endpoint(model.name).price(usage) * rows * rollouts
+        price += site.endpoint(model.name).price(usage) * rows * calls
     return Estimate(
         step,
         base.done,
@@ -99,6 +98,15 @@ def _asking(base: Estimate, rows: int, material: Material, site: Site) -> Estima
         reply_tokens=reply * requests,
         price=price,
     )
+
+
+def _calls(step: Step) -> tuple[int, int]:
+    """Requests a row and model, and tokens of each reply: as the stage's `calls` says, else one a rollout."""
+    if (calls := getattr(step.module, "calls", None)) is not None:
+        found: tuple[int, int] = calls(step.settings)
+        return found
+    rollouts = max((v.rollouts for v in step.settings.values() if isinstance(v, Sampling)), default=1)
+    return rollouts, getattr(step.module, "REPLY_TOKENS", 200)
 
 
 def _image_tokens(material: Material, model: Model) -> float:

@@ -16,6 +16,7 @@ from rich.console import Console
 from medvlsynther.pipeline.desk import perform, wires
 from medvlsynther.pipeline.plan import Step, plan
 from medvlsynther.pipeline.recipe import Recipe
+from medvlsynther.pipeline.rounds import narrowed
 from medvlsynther.pipeline.site import Site
 from medvlsynther.progress import Board, Budget
 from medvlsynther.store.corpus import Corpus
@@ -39,15 +40,20 @@ def run(recipe: Recipe, site: Site, *, budget: Budget | None = None, console: Co
     """
     store = Store(Path(site.store))
     store.prepare()
-    steps = plan(recipe, cache=store.corpora)
-    record_run(store, recipe, steps)
-    note_corpora(store, steps)
     made: dict[str, dict[str, Any]] = {}
     budget = budget or Budget()
-    with Board(console) as board:
-        for chain in chains(steps, store):
-            for step, manifest in zip(chain, perform(chain, store, site, board, budget), strict=True):
-                made[step.id] = manifest
+
+    def do(part: Recipe) -> list[Step]:
+        steps = plan(part, cache=store.corpora)
+        record_run(store, part, steps)
+        note_corpora(store, steps)
+        with Board(console) as board:
+            for chain in chains(steps, store):
+                for step, manifest in zip(chain, perform(chain, store, site, board, budget), strict=True):
+                    made[step.id] = manifest
+        return steps
+
+    steps = do(narrowed(recipe, store, do))
     return [Finished(step, made.get(step.id) or store.manifest(step.id) or {}, step.id in made) for step in steps]
 
 

@@ -25,8 +25,9 @@ from medvlsynther.rules.mcq import read_object, refuse_error
 
 Category = Literal["essential", "bonus", "penalty"]
 By = Literal["code", "model", "missing"]
-Form = Literal["keyed", "bare", "list"]
-"""`keyed`: {id: {note, pass}}; `bare`: {id: pass}; `list`: {"rubric": [{title, category, weight, score, notes}]}."""
+Form = Literal["keyed", "bare", "list", "label"]
+"""`keyed`: {id: {note, pass}}; `bare`: {id: pass}; `list`: {"rubric": [{title, category, weight, score, notes}]};
+`label`: one word a criterion, each asked for on its own (`label_reads`)."""
 Formula = Literal["released", "paper", "strict"]
 """`released`: the published code. `paper`: bonus points only, over the bonus criteria that were judged. `strict`: fixed
 criteria and weights."""

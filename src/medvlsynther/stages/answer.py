@@ -17,7 +17,7 @@ from medvlsynther.rules.trials import rotated
 from medvlsynther.store import png
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 REPLY_TOKENS = 600
 
@@ -50,12 +50,13 @@ def run(
     controls: tuple[Control, ...] = (),
     seed: int = 0,
     prompt: Prompt = Prompt.load("answer"),
-    sampling: Sampling = Sampling(max_tokens=4096),
+    sampling: Sampling = Sampling(max_tokens=4096, extend=False),
 ) -> Iterator[Answer]:
     """One answer a question, model, control and rollout; a call that failed is an answer that says why.
 
     `beside` names models to compare with. `sampling` sets rollouts, temperature and the budget for thoughts and answer
-    together; controls are asked once a question. Questions whose words name letters are not rotated; questions without
+    together, which is fixed unless `extend` says otherwise: a reply that it cuts is an answer, marked as truncated.
+    Controls are asked once a question. Questions whose words name letters are not rotated; questions without
     an image have no image controls. Another question's image is drawn within its data set.
 
     Raises: BadSetting for one model named twice.
@@ -76,11 +77,14 @@ def run(
 
 def expect(rows: int | None, settings: Mapping[str, Any]) -> int | None:
     """Answers to at most so many questions."""
-    if rows is None:
-        return None
+    return None if rows is None else rows * (1 + len(settings["beside"])) * calls(settings)[0]
+
+
+def calls(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """At most so many requests a question and model, and tokens of each reply."""
     image_controls = sum(control != "rotations" for control in settings["controls"])
     looks = int(settings["sampling"].rollouts) + image_controls + 4 * ("rotations" in settings["controls"])
-    return rows * (1 + len(settings["beside"])) * int(looks)
+    return looks, REPLY_TOKENS
 
 
 def _requests(questions: Iterable[Question], looks: Looks, prompt: Prompt) -> Iterator[Request]:

@@ -1,8 +1,8 @@
 """An item that can be answered without its image is no visual question."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.context import Context
@@ -51,6 +51,11 @@ def run(
             ctx.reject(item.item_id, "blind_answerable", f"by {', '.join(open_views)}: {_told(trials)}")
         else:
             yield with_trials(item, trials)
+
+
+def calls(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Requests an item and model, and tokens of each reply."""
+    return len(settings["views"]) * int(settings["rotations"]), REPLY_TOKENS
 
 
 def _requests(
