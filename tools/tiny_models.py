@@ -8,64 +8,36 @@ stay short and a chain of stages has something to work on.
 """
 
 import argparse
-import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     PreTrainedTokenizerFast,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2_5_VLProcessor,
     Qwen2VLImageProcessor,
-    Qwen2VLVideoProcessor,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
 )
 
-from medvlsynther.catalog import ASSETS
+from medvlsynther.training.tiny import (
+    TEMPLATE,
+    Shape,
+    bundled_texts,
+    qwen2_5_vl,
+    save,
+    text_config,
+    tokenizer,
+    tokens,
+)
 
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-SPECIAL = (
-    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>"),
-    *("<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>"),
-    *("<|image_pad|>", "<|video_pad|>"),
-)
-TEMPLATE = """\
-{%- for message in messages -%}
-<|im_start|>{{ message['role'] }}
-{{ '' }}
-{%- if message['content'] is string -%}
-{{ message['content'] }}
-{%- else -%}
-{%- for part in message['content'] -%}
-{%- if part['type'] == 'image' or 'image' in part or 'image_url' in part -%}
-<|vision_start|><|image_pad|><|vision_end|>
-{%- elif 'text' in part -%}
-{{ part['text'] }}
-{%- endif -%}
-{%- endfor -%}
-{%- endif -%}
-<|im_end|>
-{{ '' }}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-<|im_start|>assistant
-{{ '' }}
-{%- endif -%}
-"""
-VOCABULARY = 1536
+SHAPE = Shape(heads=2, vision_heads=2, tied=False, spread=0.1)
+JSON = '{"question":"", "options":{"A":"","B":""},"answer":"A"} true false {"note":"","pass":true}'
 BLANKS = "ĠĊ"
 """How a byte-level tokenizer writes a space and a line's end."""
-WIDTH, LAYERS, HEADS, CONTEXT = 64, 2, 2, 32768
 LEANS: Mapping[str, float] = {'"': 4.5, '",': 4.5, '"}': 4.5, "<|im_end|>": 3.5}
 """How much the model prefers a token, in nats: its strings end after some eight tokens."""
 AVERSION = -9.0
@@ -74,110 +46,34 @@ STEADY = 1.5
 """Value of the one entry that all embeddings share; through it the leans act whatever the context."""
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer with Qwen's way of splitting and its special tokens, trained on the bundled cards."""
-    plain = Tokenizer(models.BPE())
-    plain.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    plain.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    plain.train_from_iterator(
-        _texts(), trainers.BpeTrainer(vocab_size=VOCABULARY, initial_alphabet=alphabet, show_progress=False)
-    )
-    plain.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
-    made = PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    made.chat_template = TEMPLATE
-    return made
-
-
-def _texts() -> Iterator[str]:
-    """Words that prompts and replies are made of."""
-    for path in sorted((ASSETS / "prompts").glob("*.yaml")):
-        yield path.read_text(encoding="utf-8")
-    for path in sorted((ASSETS / "corpora").glob("*/*/*.xml")):
-        yield re.sub(r"<[^<>]*>", " ", path.read_text(encoding="utf-8"))
-    yield from ['{"question":"", "options":{"A":"","B":""},"answer":"A"} true false {"note":"","pass":true}'] * 50
-
-
 def build(folder: Path, kind: str = "qwen2.5-vl") -> Path:
     """Write model and processor into `folder`, as `from_pretrained` reads them; the same files every time."""
     torch.manual_seed(0)
-    words = tokenizer()
-    model, processor = _KINDS[kind](words)
+    words = tokenizer([*bundled_texts(), *[JSON] * 50], SHAPE.vocabulary)
+    model, processor = _KINDS[kind](words, SHAPE)
     _lean(model, words)
-    model.generation_config.eos_token_id = [words.eos_token_id, words.pad_token_id]
-    model.generation_config.pad_token_id = words.pad_token_id
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return save(folder, words, model, processor)
 
 
-def _qwen2_5_vl(words: PreTrainedTokenizerFast) -> tuple[Any, Any]:
+def _qwen3_vl(words: PreTrainedTokenizerFast, shape: Shape) -> tuple[Any, Any]:
     vision = {
-        "depth": LAYERS,
-        "hidden_size": WIDTH,
-        "intermediate_size": 2 * WIDTH,
-        "num_heads": HEADS,
-        "out_hidden_size": WIDTH,
-        "fullatt_block_indexes": [LAYERS - 1],
-    }
-    config = Qwen2_5_VLConfig(text_config=_text(words), vision_config=vision, **_tokens(words))
-    processor = Qwen2_5_VLProcessor(Qwen2VLImageProcessor(), words, Qwen2VLVideoProcessor(), chat_template=TEMPLATE)
-    return Qwen2_5_VLForConditionalGeneration(config), processor
-
-
-def _qwen3_vl(words: PreTrainedTokenizerFast) -> tuple[Any, Any]:
-    vision = {
-        "depth": LAYERS,
-        "hidden_size": WIDTH,
-        "intermediate_size": 2 * WIDTH,
-        "num_heads": HEADS,
-        "out_hidden_size": WIDTH,
+        "depth": shape.vision_layers,
+        "hidden_size": shape.vision_width,
+        "intermediate_size": 2 * shape.vision_width,
+        "num_heads": shape.vision_heads,
+        "out_hidden_size": shape.width,
         "num_position_embeddings": 256,
         "deepstack_visual_indexes": [0],
     }
-    text = {**_text(words), "head_dim": WIDTH // HEADS}
+    text = {**text_config(words, shape), "head_dim": shape.width // shape.heads}
     text["rope_parameters"] = {**text["rope_parameters"], "mrope_interleaved": True}
-    config = Qwen3VLConfig(text_config=text, vision_config=vision, **_tokens(words))
+    config = Qwen3VLConfig(text_config=text, vision_config=vision, **tokens(words, shape))
     images = Qwen2VLImageProcessor(patch_size=16, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     processor = Qwen3VLProcessor(images, words, Qwen3VLVideoProcessor(), chat_template=TEMPLATE)
     return Qwen3VLForConditionalGeneration(config), processor
 
 
-_KINDS = {"qwen2.5-vl": _qwen2_5_vl, "qwen3-vl": _qwen3_vl}
-
-
-def _text(words: PreTrainedTokenizerFast) -> dict[str, Any]:
-    return {
-        "vocab_size": len(words),
-        "hidden_size": WIDTH,
-        "intermediate_size": 2 * WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": HEADS // 2,
-        "max_position_embeddings": CONTEXT,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 6, 6]},
-        "bos_token_id": None,
-        "eos_token_id": words.eos_token_id,
-        "pad_token_id": words.pad_token_id,
-        "tie_word_embeddings": False,
-        "initializer_range": 0.1,
-    }
-
-
-def _tokens(words: PreTrainedTokenizerFast) -> dict[str, Any]:
-    token: Any = words.convert_tokens_to_ids
-    return {
-        "image_token_id": token("<|image_pad|>"),
-        "video_token_id": token("<|video_pad|>"),
-        "vision_start_token_id": token("<|vision_start|>"),
-        "vision_end_token_id": token("<|vision_end|>"),
-        "tie_word_embeddings": False,
-    }
+_KINDS = {"qwen2.5-vl": qwen2_5_vl, "qwen3-vl": _qwen3_vl}
 
 
 def _lean(model: Any, words: PreTrainedTokenizerFast) -> None:
