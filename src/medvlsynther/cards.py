@@ -279,10 +279,8 @@ class Trainer(Card):
     """GRPO: groups whose replies all get the same reward are replaced by others."""
     drop_cut_replies: bool = False
     """GRPO: replies that their limit cut teach nothing."""
-    reward: Literal["default", "released"] = "default"
-    """GRPO: our reward, or the published one."""
-    reward_options: dict[str, float] = Field(default_factory=dict)
-    """GRPO: what our reward is told: shares and guards, by the names of `reward.Settings`."""
+    reward: dict[str, str | float] = Field(default_factory=dict)
+    """GRPO: settings of `reward.Settings`; `{rule: released}` pays as published."""
     shuffle: bool = True
     """Every epoch draws its own order of rows; false keeps theirs, such as easy ones first."""
     save_every: int = Field(default=50, ge=1)
@@ -297,11 +295,11 @@ class Trainer(Card):
         mini = self.mini_batch_rows or self.batch_rows
         if self.batch_rows % mini:
             raise ValueError("batch_rows is not a multiple of mini_batch_rows")
-        known = {field.name for field in fields(RewardSettings)} - {"rule"}
-        if unknown := sorted(set(self.reward_options) - known):
-            raise ValueError(f"no reward option {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-        if self.reward_options and self.reward == "released":
-            raise ValueError("the published reward has no options")
+        known = {field.name for field in fields(RewardSettings)}
+        if unknown := sorted(set(self.reward) - known):
+            raise ValueError(f"reward has no {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        if unfit := sorted(set(self.reward) - set(RewardSettings.given(self.reward))):
+            raise ValueError(f"reward takes no such {', '.join(unfit)}")
         return self
 
     def changed(self, change: "Change") -> Self:

@@ -51,8 +51,12 @@ class Settings:
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "Settings":
         """The settings among keyword arguments of any kind."""
-        kept = {field.name: given[field.name] for field in fields(cls) if _fits(given.get(field.name), field.default)}
-        return cls(**kept)
+        return cls(**cls.given(given))
+
+    @classmethod
+    def given(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What of keyword arguments can be taken as settings."""
+        return {field.name: given[field.name] for field in fields(cls) if _fits(given.get(field.name), field.default)}
 
 
 def _fits(value: object, default: object) -> bool:
