@@ -14,10 +14,26 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from types import MappingProxyType
 
 from medvlsynther.rules.probes import answers, classifiers, surface, templates
-from medvlsynther.rules.probes._core import Measure, Probe, Row, Setting, Table
+from medvlsynther.rules.probes._core import Measure, Probe, Row, Setting, Table, key_place
 from medvlsynther.rules.probes.answers import Condition, ItemStatistics, Response
+from medvlsynther.rules.probes.order import Order
+from medvlsynther.rules.probes.sample import MOST_ITEMS, Sample
 
-__all__ = ["PROBES", "Condition", "ItemStatistics", "Measure", "Probe", "Response", "Row", "item_statistics", "probe"]
+__all__ = [
+    "MOST_ITEMS",
+    "PROBES",
+    "Condition",
+    "ItemStatistics",
+    "Measure",
+    "Order",
+    "Probe",
+    "Response",
+    "Row",
+    "Sample",
+    "item_statistics",
+    "key_place",
+    "probe",
+]
 
 _SIMPLE: Mapping[str, Callable[[Table], Iterator[Probe]]] = MappingProxyType(
     {
@@ -48,14 +64,16 @@ def probe(
     seed: int = 0,
     margin: float = 0.05,
     probes: Collection[str] = PROBES,
+    order: Order | None = None,
 ) -> tuple[Probe, ...]:
     """The probes of a set, in the order of their ids; nothing for a set without a sound item.
 
     The order of rows matters to P2 alone. P14 and P15 need `responses`; P8 and P9 need scikit-learn. `margin` is how
-    far above chance, 0..1, the lower end of a gated probe may lie.
+    far above chance, 0..1, the lower end of a gated probe may lie. Where `rows` are a sample, `order` counts the keys
+    of the whole set.
     Raises: MissingExtra.
     """
-    table = Table(list(rows), Setting(seed, margin))
+    table = Table(list(rows), Setting(seed, margin), order)
     given = list(responses)
     if not table.rows:
         return ()

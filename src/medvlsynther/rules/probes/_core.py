@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from medvlsynther.fingerprint import draw
 from medvlsynther.records import LETTERS, Item, Label, Record
 from medvlsynther.rules.lint._text import Text
+from medvlsynther.rules.probes.order import Order
 from medvlsynther.rules.stats import Interval, cluster_bootstrap, wilson
 
 FOLDS = 5
@@ -66,6 +67,8 @@ class Row:
     """Caption of its figure."""
     label: Label | None = None
     """What it is about, where that is known."""
+    number: int | None = None
+    """Its number among the sound rows of the set that it was drawn from, from 0; None where it is probed whole."""
 
 
 class Setting(NamedTuple):
@@ -80,13 +83,19 @@ class Setting(NamedTuple):
 class Table:
     """Sound items as flat columns: the options of all items one after another."""
 
-    def __init__(self, rows: Sequence[Row], setting: Setting) -> None:
+    def __init__(self, rows: Sequence[Row], setting: Setting, order: Order | None = None) -> None:
         self.setting = setting
-        self.rows = [row for row in rows if _place(row.item) is not None]
-        self.keys = np.array([_place(row.item) for row in self.rows], np.int64)
+        self.rows = [row for row in rows if key_place(row.item) is not None]
+        self.keys = np.array([key_place(row.item) for row in self.rows], np.int64)
+        self.order = order or Order.of(self.keys.tolist())
         self.sizes = np.array([len(row.item.options) for row in self.rows], np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.sizes)])[:-1].astype(np.int64)
         self.articles = [row.article_id for row in self.rows]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """For every item its number in the whole set."""
+        return np.array([n if row.number is None else row.number for n, row in enumerate(self.rows)], np.int64)
 
     @property
     def owners(self) -> NDArray[np.int64]:
@@ -174,7 +183,7 @@ class Table:
         return self.judge(probe, name, self.credit(scores), gated=gated)
 
 
-def _place(item: Item) -> int | None:
+def key_place(item: Item) -> int | None:
     """Index of the key; None for an item without one, or with nothing to choose from."""
     place = LETTERS.find(item.answer) if len(item.answer) == 1 else -1
     return place if 0 <= place < len(item.options) and len(item.options) > 1 else None

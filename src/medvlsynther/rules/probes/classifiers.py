@@ -7,24 +7,16 @@ from typing import Any
 import numpy as np
 
 from medvlsynther.errors import MissingExtra
-from medvlsynther.fingerprint import draw
 from medvlsynther.rules.lint._text import Text
 from medvlsynther.rules.probes._core import FOLDS, Probe, Scores, Table
 
-MOST_ITEMS = 20_000
-"""Items that a classifier learns from and is scored on: of a larger set, a sample ranked by the seed and the item's id.
-The interval of an accuracy is then below a point wide, and memory is bounded."""
 _MOST_PIECES, _CROSS_COLUMNS = 1 << 17, 1 << 16
 _STEM_WORDS, _OPTION_WORDS = 12, 6
 
 
 def _canonical(table: Table) -> Table:
-    """The items in the order of their ids, so that the order of rows is no part of a result; at most `MOST_ITEMS`."""
-    seed = table.setting.seed
-    rows = table.rows
-    if len(rows) > MOST_ITEMS:
-        rows = sorted(rows, key=lambda row: (draw(seed, "sample", row.item.item_id), row.item.item_id))[:MOST_ITEMS]
-    return Table(sorted(rows, key=lambda row: row.item.item_id), table.setting)
+    """The items in the order of their ids, so that the order of rows is no part of a result."""
+    return Table(sorted(table.rows, key=lambda row: row.item.item_id), table.setting)
 
 
 def _form(option: Text) -> list[float]:

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import log, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medvlsynther.rules.lint._text import Text, level
 from medvlsynther.rules.probes._core import FOLDS, Probe, Scores, Table
-
-_LONGEST_PERIOD = 20
+from medvlsynther.rules.probes.order import LONGEST_PERIOD
 
 
 def _per_option(table: Table, measure: Iterable[float]) -> Scores:
@@ -34,57 +32,21 @@ def majority_letter(table: Table) -> Iterator[Probe]:
     yield table.judge("P1", "majority letter", credit, measures=measures)
 
 
-def _by_period(keys: NDArray[np.int64], period: int) -> Scores:
-    """Credit for guessing, from a row's place in a cycle, the commonest letter there in the cycles of other parity."""
-    places = np.arange(len(keys))
-    phase, parity = places % period, places // period % 2
-    counts = np.zeros((2, period, int(keys.max()) + 1))
-    np.add.at(counts, (parity, phase, keys), 1)
-    learned = counts[1 - parity, phase]
-    best = learned == learned.max(axis=1, keepdims=True)
-    return np.asarray(best[places, keys] / best.sum(axis=1))
-
-
-def _mutual_information(keys: NDArray[np.int64]) -> float:
-    """Bits that a key tells about the next one, less what as many independent keys would show (Miller-Madow)."""
-    letters = int(keys.max()) + 1
-    joint = np.zeros((letters, letters))
-    np.add.at(joint, (keys[:-1], keys[1:]), 1)
-    total = int(joint.sum())
-    if not total:
-        return 0.0
-    share = joint / total
-    apart = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
-    seen = share > 0
-    bits = float((share[seen] * np.log2(share[seen] / apart[seen])).sum())
-    excess: float = (letters - 1) ** 2 / (2 * total * log(2))
-    return max(0.0, bits - excess)
-
-
-def _runs_z(keys: NDArray[np.int64]) -> float:
-    """Standard score of the number of equal neighbours: far below 0 for a rotation, far above for blocks."""
-    pairs = len(keys) - 1
-    share = float(np.square(np.bincount(keys) / len(keys)).sum())
-    if pairs < 1 or share in (0.0, 1.0):
-        return 0.0
-    equal = int((keys[1:] == keys[:-1]).sum())
-    return float((equal - pairs * share) / sqrt(pairs * share * (1 - share)))
-
-
 def order_leak(table: Table) -> Iterator[Probe]:
     """P2: the letter from the row's number modulo p, best p up to 20, learned on every other cycle.
 
     The interval allows for the choice among twenty periods. With the mutual information of neighbouring keys (bits)
-    and a standard score of the number of equal neighbours.
+    and a standard score of the number of equal neighbours. Learned on all rows of the set, also those not drawn.
     """
-    earned = [_by_period(table.keys, period) for period in range(1, _LONGEST_PERIOD + 1)]
-    best = max(range(_LONGEST_PERIOD), key=lambda place: (earned[place].sum(), -place))
+    order = table.order
+    earned = [order.earned(period, table.numbers, table.keys) for period in range(1, LONGEST_PERIOD + 1)]
+    best = max(range(LONGEST_PERIOD), key=lambda place: (earned[place].sum(), -place))
     measures = [
         ("period", best + 1.0),
-        ("lag1_bits", _mutual_information(table.keys)),
-        ("runs_z", _runs_z(table.keys)),
+        ("lag1_bits", order.mutual_information()),
+        ("runs_z", order.runs_z()),
     ]
-    confidence = 1 - 0.05 / _LONGEST_PERIOD
+    confidence = 1 - 0.05 / LONGEST_PERIOD
     yield table.judge("P2", "order of rows", earned[best], confidence=confidence, measures=measures)
 
 
