@@ -1,12 +1,13 @@
 """Stands in for `vllm serve`: takes its options, starts a process of its own, and serves simulated replies.
 
-python tests/engines/simulated_vllm.py serve MODEL --port PORT [--simulate crash|silent] …
+python tests/engines/simulated_vllm.py serve MODEL --port PORT [--simulate crash|silent|fall|fall-always] …
 """
 
 import argparse
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,17 @@ import time
 from aiohttp import web
 
 from tests.simulated_server import complete
+
+
+async def answer(request: web.Request) -> web.Response:
+    """A reply; with `--simulate fall`, the first server ends in the middle of its third request instead."""
+    if os.environ.get("SIMULATED_FALL"):
+        fallen = os.environ["SIMULATED_PIDS"] + ".asked"
+        with open(fallen, "a+", encoding="utf-8") as file:  # noqa: PTH123 - one byte
+            file.write("x")
+            if file.tell() == 3 or os.environ["SIMULATED_FALL"] == "always":
+                os.kill(os.getpid(), signal.SIGKILL)
+    return await complete(request)
 
 
 async def models(_: web.Request) -> web.Response:
@@ -39,13 +51,14 @@ def main() -> None:
         sys.exit("simulated: CUDA out of memory")
     if arguments.simulate == "silent":
         time.sleep(600)
+    os.environ["SIMULATED_FALL"] = {"fall": "once", "fall-always": "always"}.get(arguments.simulate, "")
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     with open(os.environ["SIMULATED_PIDS"], "a", encoding="utf-8") as file:  # noqa: PTH123 - appends
         file.write(f"{os.getpid()} {worker.pid}\n")
     os.environ["SIMULATED_NAME"] = arguments.served_model_name
     app = web.Application(client_max_size=1 << 26)
     app.router.add_get("/v1/models", models)
-    app.router.add_post("/v1/chat/completions", complete)
+    app.router.add_post("/v1/chat/completions", answer)
     web.run_app(app, host=arguments.host, port=arguments.port, print=lambda *_: None, loop=asyncio.new_event_loop())
 
 

@@ -205,7 +205,7 @@ def test_a_blocked_prompt_is_filtered_not_empty() -> None:
     assert read("anthropic", {"content": [], "stop_reason": "refusal"}).finish == "content_filter"
 
 
-@pytest.mark.parametrize("protocol", ("openai", "anthropic", "gemini"))
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "gemini"])
 @settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_any_json_is_read_or_refused(protocol: str, payload: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines import _children, vllm
+from medvlsynther.engines import _children, _fleet, vllm
 from medvlsynther.engines.base import Endpoint, Engine, Reply
 from medvlsynther.errors import EngineRefused, MissingExtra
 from tests.conftest import ROOT
@@ -28,6 +28,7 @@ def pids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(_children, "LOOK_S", 0.05)
+    monkeypatch.setattr(vllm, "LOOK_S", 0.05)
     yield tmp_path / "pids"
     vllm.SERVERS.clear()
 
@@ -102,6 +103,42 @@ def test_a_server_that_died_between_two_steps_is_started_anew(pids: Path) -> Non
         time.sleep(0.01)
     assert all(isinstance(answer, Reply) for answer in answers(connect()))
     assert len(started(pids)) == 4
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_the_middle_of_a_step_is_started_anew_and_nothing_is_lost(pids: Path) -> None:
+    found = answers(connect(options=("--simulate", "fall"), concurrency=2), 12)
+    assert all(isinstance(answer, Reply) for answer in found), found
+    servers = started(pids)
+    assert len(servers) == 4
+    assert not any(map(alive, servers[:2])), "what the dead server had started lives on"
+    assert all(map(alive, servers[2:]))
+
+
+@pytest.mark.slow
+def test_a_dead_server_that_another_step_still_holds_is_started_anew_before_it_is_asked(pids: Path) -> None:
+    async def both() -> list[Reply]:
+        first, second = connect(), connect()
+        try:
+            one = await first.generate(next(requests(1)), Sampling())
+            (server, _) = started(pids)
+            os.kill(server, signal.SIGKILL)
+            return [one, await second.generate(next(requests(1)), Sampling())]
+        finally:
+            await first.close()
+            await second.close()
+
+    assert all(isinstance(answer, Reply) for answer in asyncio.run(both()))
+    assert len(started(pids)) == 4
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_again_and_again_is_given_up(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleet, "GONE_S", 3.0)
+    found = answers(connect(options=("--simulate", "fall-always"), attempts=100), 2)
+    assert all(isinstance(answer, EngineRefused) for answer in found), found
+    assert len(started(pids)) == 2 * (1 + _children.MOST_FALLS)
+    assert not any(map(alive, started(pids)))
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
-"""Model servers as children of this process: started, waited for, and stopped with all that they started.
+"""Model servers as children of this process: started, waited for, mended, and stopped with all that they started.
 
 Each has a port and its share of the GPUs. What it says goes into a file without a name, of which an error shows the
-last lines.
+last lines. One that ends while it is needed is started anew on the same port, a few times.
 """
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -19,11 +20,16 @@ from dataclasses import dataclass
 
 from medvlsynther.errors import EngineRefused
 
+LOG = logging.getLogger("medvlsynther")
 START_S = 1800.0
 """Longest start: weights may be hundreds of gigabytes on a network file system."""
 LOOK_S = 0.5
 STOP_S = 20.0
 """After this long a child that was asked to stop is killed."""
+MOST_FALLS = 3
+"""So often in a row a child that ended is started anew."""
+LASTED_S = 600.0
+"""After so long, an end is none in a row."""
 TAIL = 1 << 16
 FAULT = re.compile(rb"^.*(?:(?:Error|Exception): |out of memory).*$", re.MULTILINE)
 """Lines that say what went wrong; much may follow on them before a server ends."""
@@ -53,6 +59,7 @@ class Children:
         Raises: EngineRefused when one ends or does not answer in time; then none is left.
         """
         self._children: list[_Child] = []
+        self._lock = threading.Lock()
         try:
             for number in range(wanted.replicas):
                 self._children.append(_Child(wanted, number))
@@ -72,13 +79,19 @@ class Children:
         """Whether all of them run."""
         return not any(child.ended for child in self._children)
 
-    def check(self) -> None:
-        """Say why one has ended, if one has.
+    def mend(self) -> None:
+        """Start those anew that have ended, and do not wait for them.
 
-        Raises: EngineRefused.
+        Raises: EngineRefused for one that ends again and again, with what it said.
         """
-        for child in self._children:
-            child.check()
+        with self._lock:
+            for child in self._children:
+                child.mend()
+
+    @property
+    def starting(self) -> bool:
+        """Whether one that was started does not answer yet. Asks them."""
+        return any(child.starting for child in self._children)
 
     def close(self) -> None:
         """Stop them all."""
@@ -93,15 +106,22 @@ class _Child:
         port = _free_port()
         self.base_url = f"http://127.0.0.1:{port}/v1"
         self._name = wanted.command[0]
-        environment = {**os.environ, **_share(os.environ, number, wanted)}
+        self._command = [*wanted.command, "--host", "127.0.0.1", "--port", str(port)]
+        self._environment = {**os.environ, **_share(os.environ, number, wanted)}
+        self._falls = 0
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
+        self._start()
+
+    def _start(self) -> None:
+        self._began_s = time.monotonic()
+        self._up = False
         try:
             self._process = subprocess.Popen(
-                [*wanted.command, "--host", "127.0.0.1", "--port", str(port)],
+                self._command,
                 stdout=self._told,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=environment,
+                env=self._environment,
                 start_new_session=True,
             )
         except OSError as error:
@@ -121,15 +141,36 @@ class _Child:
         if self.ended:
             raise self._refusal(f"{self._name} ended with {self._process.returncode}")
 
+    def mend(self) -> None:
+        """Start it anew if it has ended.
+
+        Raises: EngineRefused when it does that again and again.
+        """
+        if not self.ended:
+            return
+        self._falls = 1 if time.monotonic() - self._began_s > LASTED_S else self._falls + 1
+        self._signal(signal.SIGKILL)  # what it started may have outlived it, and hold the memory
+        if self._falls > MOST_FALLS:
+            self.check()
+        LOG.warning("%s ended with %s and is started anew", self._name, self._process.returncode)
+        self._start()
+
+    @property
+    def starting(self) -> bool:
+        """Whether it runs and does not answer yet."""
+        if self._up or self.ended or time.monotonic() - self._began_s > START_S:
+            return False
+        self._up = self._answers()
+        return not self._up
+
     def wait(self) -> None:
         """Wait until it answers.
 
         Raises: EngineRefused.
         """
-        until_s = time.monotonic() + START_S
-        while not self._answers():
+        while self.starting or not self._up:
             self.check()
-            if time.monotonic() > until_s:
+            if time.monotonic() - self._began_s > START_S:
                 raise self._refusal(f"{self._name} did not answer within {START_S:g} s")
             if GIVE_UP.wait(LOOK_S):
                 raise self._refusal(f"{self._name} was stopped while it started")

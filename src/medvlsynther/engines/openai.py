@@ -77,7 +77,9 @@ class _Turn:
 
 
 class _Once:
-    """Work that all who need it wait for, done by the first of them; forgotten at the end of a loop's life."""
+    """Work that all who need it wait for, done by the first of them, and again by the next one when it failed;
+    forgotten at the end of a loop's life.
+    """
 
     def __init__(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         self._work = work
@@ -85,7 +87,7 @@ class _Once:
 
     async def done(self) -> None:
         """Wait for it."""
-        if self._task is None:
+        if self._task is None or (self._task.done() and self._task.exception() is not None):
             self._task = asyncio.create_task(self._work())
         if not self._task.done():
             await asyncio.shield(self._task)
@@ -156,8 +158,8 @@ class _Asker:
     # ------------------------------------------------------------------------------ before the first request
 
     async def _begin(self) -> None:
-        headers = self._wire.headers(self._fleet.key())
-        self._session = open_session(headers, self._endpoint.timeout_s)
+        if self._session is None:
+            self._session = open_session(self._wire.headers(self._fleet.key()), self._endpoint.timeout_s)
         servers = self._fleet.servers
         outcomes = await asyncio.gather(*(self._look_up(server) for server in servers))
         if all(outcome.word == "unreachable" for outcome in outcomes):

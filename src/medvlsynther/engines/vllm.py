@@ -1,20 +1,22 @@
 """vLLM servers that this process starts, probes and stops: one for each replica, over as many GPUs as it needs.
 
-The requests go the way of the `openai` engine, to the replica with the least in flight. A server stays for the next
-step, until another model is asked for or the process ends. Where servers run already, use `openai` with their URLs.
+The requests go the way of the `openai` engine, to the replica with the least in flight. A server that ends under way is
+started anew, a few times. Servers stay for the next step, until another model is asked for or the process ends. Where
+servers run already, use `openai` with their URLs.
 Needs the extra `vllm`, or any command that takes the same options.
 
 Source: options of vLLM 0.33; `guidance` is the grammar backend that writes valid JSON under length bounds as well.
 """
 
 import asyncio
+import contextlib
 import shutil
 
 import orjson
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import openai
-from medvlsynther.engines._children import GIVE_UP, Children, Wanted
+from medvlsynther.engines._children import GIVE_UP, LOOK_S, Children, Wanted
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, Request
 from medvlsynther.errors import EngineRefused, MissingExtra
 from medvlsynther.keeping import Kept
@@ -62,24 +64,33 @@ class _Served:
         self._images = images
         self._wanted = wanted(model, endpoint)
         self._starting: asyncio.Task[tuple[Children, Engine]] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def generate(self, request: Request, sampling: Sampling) -> Reply:
-        """The reply to one request.
+        """The reply to one request. Servers that end meanwhile are started anew, and the request waits for them.
 
-        Raises: as the `openai` engine does; EngineRefused when the servers do not start, MissingExtra.
+        Raises: as the `openai` engine does; EngineRefused when the servers do not start, or end again and again;
+        MissingExtra.
         """
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         servers, asker = await asyncio.shield(self._starting)
-        try:
-            return await asker.generate(request, sampling)
-        except EngineRefused:
-            servers.check()
-            raise
+        refused = False
+        while True:
+            try:
+                return await asker.generate(request, sampling)
+            except EngineRefused:
+                servers.mend()
+                if not await asyncio.to_thread(lambda: servers.starting):
+                    if refused:
+                        raise
+                    refused = True  # once may have been the moment before it was up again
+            await asyncio.sleep(LOOK_S)
 
     async def _start(self) -> tuple[Children, Engine]:
         await self.probe()
         servers = await asyncio.to_thread(SERVERS.take, self._wanted)
+        self._watching = asyncio.create_task(_watch(servers))
         news = {"base_url": servers.base_urls, "server": "vllm", "served_as": None, "key_env": None}
         return servers, openai.connect(self._card, self._endpoint.model_copy(update=news), self._images)
 
@@ -100,6 +111,18 @@ class _Served:
         GIVE_UP.set()  # no matter to servers that have started
         (started,) = await asyncio.gather(starting, return_exceptions=True)
         GIVE_UP.clear()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
         if not isinstance(started, BaseException):
             SERVERS.leave(self._wanted)
             await started[1].close()
+
+
+async def _watch(servers: Children) -> None:
+    """Mend servers as long as somebody asks them; the last end is told to whoever asks then."""
+    with contextlib.suppress(EngineRefused):
+        while True:
+            servers.mend()
+            await asyncio.sleep(LOOK_S)
