@@ -5,23 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from medvlsynther.cards import Rubric
 from medvlsynther.errors import UserError
-from medvlsynther.records import Figure, Item, Label, Overlap, Verdict
+from medvlsynther.records import Figure, Item, Label, Verdict
 from medvlsynther.rules.lint import RULES
 from medvlsynther.rules.probes import Probe
 from medvlsynther.rules.rubric import Criterion, weigh
 from medvlsynther.rules.stats import Interval, wilson
 from medvlsynther.store.finished import Done, Run
-from medvlsynther.store.table import Table
 
 Price = Callable[[Mapping[str, Any]], float]
 """What the replies behind a step cost, from its manifest."""
 
-FUNNEL = ("articles.parquet", "figures.parquet", "items.parquet")
-"""Tables whose rows are what becomes an item; the others are written beside them."""
+FUNNEL = ("articles.parquet", "figures.parquet", "items.parquet", "questions.parquet", "answers.parquet")
+"""Tables whose rows are what becomes an item, or an answer; the others are written beside them."""
 
 TOKENS = ("prompt_tokens", "cached_tokens", "image_tokens", "reply_tokens")
 """Kinds of tokens that a manifest counts."""
@@ -111,8 +108,6 @@ class Facts:
     breakdowns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lint: tuple[LintCount, ...] = ()
     probes: tuple[Probe, ...] = ()
-    overlaps: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Pairs by (test set, class)."""
     spent: tuple[Spent, ...] = ()
     price: float = 0.0
     cards: tuple[tuple[str, str], ...] = ()
@@ -132,21 +127,9 @@ def gather(run: Run, price: Price) -> Facts:
     facts.price = sum(price(step.manifest) for step in run.steps)
     facts.cards = tuple(sorted({c: h for step in run.steps for c, h in step.manifest["cards"].items()}.items()))
     facts.probes = tuple(run.last(Probe) or ())
-    facts.overlaps = _overlaps(run.last(Overlap))
     _judge(run, facts)
     _break_down(run, facts)
     return facts
-
-
-def _overlaps(table: Table[Overlap] | None) -> Counter[tuple[str, str]]:
-    """Pairs by test set and class, by column: an audit may have millions."""
-    found: Counter[tuple[str, str]] = Counter()
-    if table is not None:
-        with pq.ParquetFile(table.path) as file:
-            for batch in file.iter_batches(columns=["test_set", "layer", "kind"]):
-                for against, layer, kind in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    found[against, kind or f"{layer} (not judged)"] += 1
-    return found
 
 
 def _levels(steps: Iterable[Done]) -> Iterator[Level]:

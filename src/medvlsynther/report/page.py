@@ -1,26 +1,22 @@
 """A run, or several side by side, as one offline page or as Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import jinja2
-import orjson
 from markupsafe import Markup
 
 from medvlsynther import __version__
 from medvlsynther.catalog import ASSETS
-from medvlsynther.errors import MissingInput
-from medvlsynther.records import Overlap
+from medvlsynther.evaluation.grids import as_markdown
 from medvlsynther.report import plots, samples
+from medvlsynther.report.beside import beside
+from medvlsynther.report.contamination import Contamination, contamination
 from medvlsynther.report.facts import Facts, Price, gather
+from medvlsynther.report.results import OPEN_ROWS, Results, results
+from medvlsynther.report.training import Curves, curves
 from medvlsynther.rules.overlap.classes import KINDS
 from medvlsynther.store.finished import Run
-
-CURVES = "curves.jsonl"
-"""Lines that a training step leaves in its folder: {"step": 1, "reward": 0.25, …}."""
-
-CURVE_POINTS = 400
-"""Points drawn of one curve; a longer one is thinned."""
 
 
 @dataclass(frozen=True)
@@ -28,31 +24,56 @@ class Column:
     """Everything drawn of one run."""
 
     facts: Facts
-    funnel: Markup
+    funnel: Markup | None
     scores: Markup | None
     criteria: Markup | None
     breakdowns: tuple[Markup, ...]
     probes: tuple[tuple[str, Markup], ...]
     """Where in the recipe, and the plot."""
+    results: Results | None = None
+    overlap: Contamination | None = None
+    """None where the run was not compared with anything."""
     accepted: Sequence[samples.Sample] = ()
     rejected: Sequence[samples.Sample] = ()
-    pairs: Sequence[samples.Pair] = ()
-    audited: bool = False
-    """Whether the run was compared with anything."""
     notes: tuple[str, ...] = field(default=())
     """What a reader has to know before reading on."""
+
+
+SECTIONS = {
+    "beside": "Side by side",
+    "results": "Evaluation",
+    "curves": "Training",
+    "funnel": "Funnel",
+    "rubric": "Rubric",
+    "content": "Content",
+    "lint": "Lint",
+    "probes": "Shortcuts",
+    "overlap": "Contamination",
+    "cost": "Cost",
+    "accepted": "Accepted",
+    "rejected": "Rejected",
+}
+"""Anchor of a section to its name in the list at the top."""
+
+OF_ITEMS = ("rubric", "content", "lint", "probes", "overlap", "accepted", "rejected")
+"""Sections that say so where a run with items has nothing for them; other runs go without."""
 
 
 def html(runs: Sequence[Run], price: Price) -> str:
     """One page that needs nothing else: styles, plots and pictures are inside it.
 
-    Raises: MissingExtra without matplotlib; MissingInput where a run has no item yet.
+    Raises: MissingExtra without matplotlib.
     """
     columns = [_column(run, price) for run in runs]
-    lines = [Markup(svg) for svg in _curves(runs)]
+    trained = curves(runs)
+    rows = beside([column.facts for column in columns], [column.results for column in columns])
     return _PAGE.get_template("page.html.jinja").render(
         columns=columns,
-        curves=lines,
+        sections={name: SECTIONS[name] for name in _sections(columns, trained)},
+        rows=rows,
+        curves=[Markup(plots.curve(title, lines)) for title, lines in trained.titled],
+        unread=trained.unread,
+        open_rows=OPEN_ROWS,
         version=__version__,
         kinds=KINDS,
         title=" and ".join(run.name for run in runs),
@@ -60,28 +81,52 @@ def html(runs: Sequence[Run], price: Price) -> str:
     )
 
 
+def _sections(columns: Sequence[Column], trained: Curves) -> Iterator[str]:
+    """The sections that have something to say."""
+    items = any(column.facts.items for column in columns)
+    said = {
+        "beside": len(columns) > 1,
+        "funnel": any(column.funnel for column in columns),
+        "rubric": any(column.criteria for column in columns),
+        "content": any(column.breakdowns for column in columns),
+        "lint": any(column.facts.lint for column in columns),
+        "probes": any(column.probes for column in columns),
+        "overlap": any(column.overlap for column in columns),
+        "results": any(column.results for column in columns),
+        "curves": bool(trained.lines or trained.unread),
+        "cost": True,
+        "accepted": any(column.accepted for column in columns),
+        "rejected": any(column.rejected for column in columns),
+    }
+    return (name for name in SECTIONS if said[name] or (items and name in OF_ITEMS))
+
+
 def markdown(runs: Sequence[Run], price: Price) -> str:
     """The numbers of the page, without plots and pictures."""
-    return _TEXT.get_template("page.md.jinja").render(facts=[gather(run, price) for run in runs], version=__version__)
+    facts = [gather(run, price) for run in runs]
+    scored = [results(run) for run in runs]
+    return _TEXT.get_template("page.md.jinja").render(
+        runs=list(zip(facts, scored, (contamination(run) for run in runs), strict=True)),
+        rows=beside(facts, scored) if len(runs) > 1 else (),
+        version=__version__,
+    )
 
 
 def _column(run: Run, price: Price) -> Column:
     facts = gather(run, price)
-    if not facts.funnel:
-        raise MissingInput("There is nothing to report yet", where=run.name, mend=f"medvlsynther run {run.name}")
     accepted, rejected = samples.accepted(run), samples.rejected(run)
     places = dict.fromkeys(probe.at for probe in facts.probes)
     return Column(
         facts=facts,
-        funnel=Markup(plots.funnel(facts.funnel)),
+        funnel=Markup(plots.funnel(facts.funnel)) if facts.funnel else None,
         scores=Markup(plots.scores(facts.scores, facts.threshold)) if facts.scores else None,
         criteria=Markup(plots.criteria(facts.criteria)) if facts.criteria else None,
         breakdowns=tuple(Markup(plots.breakdown(title, counts)) for title, counts in facts.breakdowns.items()),
         probes=tuple((at, Markup(plots.probes([p for p in facts.probes if p.at == at]))) for at in places),
+        results=results(run),
+        overlap=contamination(run),
         accepted=accepted,
         rejected=rejected,
-        pairs=samples.pairs(run),
-        audited=run.last(Overlap) is not None,
         notes=tuple(_notes(facts, [*accepted, *rejected])),
     )
 
@@ -100,32 +145,13 @@ def _notes(facts: Facts, shown: Sequence[samples.Sample]) -> list[str]:
     return found
 
 
-def _curves(runs: Sequence[Run]) -> list[str]:
-    """A plot for each quantity that a training step noted, with a line for each run."""
-    quantities: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for run in runs:
-        for step in run.steps:
-            file = step.folder / CURVES
-            if not file.is_file():
-                continue
-            for line in file.read_bytes().splitlines():
-                _note(quantities, f"{run.name} {step.name}", orjson.loads(line))
-    return [plots.curve(name, {k: _thinned(v) for k, v in lines.items()}) for name, lines in sorted(quantities.items())]
-
-
-def _note(quantities: dict[str, dict[str, list[tuple[float, float]]]], line: str, point: Mapping[str, object]) -> None:
-    step = point.get("step")
-    for name, value in point.items():
-        if name != "step" and isinstance(value, (int, float)) and isinstance(step, (int, float)):
-            quantities.setdefault(name, {}).setdefault(line, []).append((step, value))
-
-
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    return points[:: 1 + len(points) // CURVE_POINTS]
-
-
 def _cell(value: object) -> str:
     return " ".join(str(value).replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _words(code: str) -> str:
+    """A code as people read it: "same_article" as "same article"."""
+    return code.replace("_", " ")
 
 
 def _percent(share: float, digits: int = 1) -> str:
@@ -140,7 +166,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(cell=_cell, percent=_percent, count="{:,}".format)
+    made.filters.update(cell=_cell, percent=_percent, count="{:,}".format, words=_words, grids=as_markdown)
     return made
 
 

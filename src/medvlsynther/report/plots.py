@@ -40,6 +40,9 @@ STYLE: Any = {
 }
 FONTS = "font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
+COLOURS, DASHES = (ACCENT, WARN, "#2c6e49", INK), ("-", "--", ":", "-.")
+"""Of lines."""
+
 LONGEST_LABEL = 34
 MOST_BARS = 14
 """Bars of one breakdown; the rarer values are added up."""
@@ -130,16 +133,20 @@ def scores(values: Sequence[float], threshold: float) -> str:
 
 
 def criteria(worths: Sequence[Worth]) -> str:
-    """Pass rate of each criterion, and the items that it alone keeps out."""
-    with _canvas(0.7 + 0.24 * len(worths), columns=2, width=10.5) as (_, (left, right), drawn):
+    """Pass rate of each criterion, and where there are such the items that it alone keeps out."""
+    alone = any(worth.alone for worth in worths)
+    with _canvas(0.7 + 0.24 * len(worths), columns=1 + alone, width=10.5 if alone else 7.5) as (_, axes, drawn):
+        left = axes[0]
         labels = [worth.title for worth in worths]
         _bars(left, labels, [100 * w.share for w in worths], [f"{100 * w.share:.1f}" for w in worths])
         left.set_xlim(0, 112)
         left.set_title("met by, % of judged items")
-        _bars(right, [""] * len(worths), [w.alone for w in worths], [f"{w.alone:,}" for w in worths], WARN)
-        right.set_xlim(0, max([1, *(1.15 * w.alone for w in worths)]))
-        right.xaxis.get_major_locator().set_params(integer=True)
-        right.set_title("kept out by this criterion alone, items")
+        if alone:
+            right = axes[1]
+            _bars(right, [""] * len(worths), [w.alone for w in worths], [f"{w.alone:,}" for w in worths], WARN)
+            right.set_xlim(0, 1.15 * max(w.alone for w in worths))
+            right.xaxis.get_major_locator().set_params(integer=True)
+            right.set_title("kept out by this criterion alone, items")
     return drawn[0]
 
 
@@ -177,16 +184,18 @@ def probes(found: Sequence[Probe]) -> str:
     return drawn[0]
 
 
-def curve(name: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """One quantity over the steps of a training, one line a run."""
-    with _canvas(2.0, width=3.5) as (_, (axes,), drawn):
-        colors = (ACCENT, WARN, MUTED, INK)
+def curve(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """One quantity over the steps of a training, one line a run; told apart by colour and by dash."""
+    with _canvas(2.1, width=3.5) as (_, (axes,), drawn):
+        axes.grid(visible=True, axis="y")
         for number, (label, points) in enumerate(lines.items()):
-            axes.plot(
-                *zip(*points, strict=True), color=colors[number % len(colors)], linewidth=1.3, label=_short(label)
-            )
-        axes.set_title(name)
+            colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+            steps, values = zip(*points, strict=True)
+            mark = "o" if len(points) == 1 else ""
+            axes.plot(steps, values, color=colour, linestyle=dash, marker=mark, linewidth=1.3, label=_short(label))
+        axes.set_title(title)
         axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if len(lines) > 1:
             axes.legend(frameon=False, fontsize=7.5)
     return drawn[0]

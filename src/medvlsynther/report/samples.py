@@ -4,7 +4,6 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from heapq import nsmallest
 from io import BytesIO
 
 import pyarrow.compute as pc
@@ -13,14 +12,13 @@ from PIL import Image
 
 from medvlsynther.errors import InputError
 from medvlsynther.fingerprint import draw
-from medvlsynther.records import Figure, Item, Overlap, Reject, Verdict
-from medvlsynther.rules.overlap.classes import KINDS
+from medvlsynther.records import Figure, Item, Reject, Verdict
 from medvlsynther.store.finished import R, Run
 from medvlsynther.store.images import ImageStore
 from medvlsynther.store.table import Table
 
-ACCEPTED, REJECTED, A_REASON, PAIRS = 12, 16, 2, 12
-"""Items shown of each side, rejected ones of one reason, and pairs of overlapping items."""
+ACCEPTED, REJECTED, A_REASON = 12, 16, 2
+"""Items shown of each side, and rejected ones of one reason."""
 
 THUMB_PX, QUALITY = 360, 78
 """Longest side and JPEG quality of a small picture."""
@@ -55,15 +53,6 @@ class Sample:
         """The caption, cut where it is very long."""
         text = self.figure.caption if self.figure else ""
         return text if len(text) <= LONGEST_CAPTION else f"{text[:LONGEST_CAPTION]}…"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two items that share something."""
-
-    overlap: Overlap
-    left: Picture
-    right: Picture
 
 
 def accepted(run: Run, seed: int = 0) -> list[Sample]:
@@ -134,31 +123,3 @@ def picture(images: ImageStore, sha256: str | None, name: str = "") -> Picture:
     out = BytesIO()
     small.save(out, "JPEG", quality=QUALITY)
     return Picture(f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}", name=name)
-
-
-def pairs(run: Run) -> list[Pair]:
-    """The worst overlapping pairs, those with pictures on both sides."""
-    from medvlsynther.audit.sets import Exhibit
-
-    overlaps, exhibits = run.last(Overlap), run.last(Exhibit)
-    if overlaps is None:
-        return []
-    order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
-    about_images = (each for each in overlaps if each.train_image is not None and each.test_image is not None)
-    shown = nsmallest(
-        PAIRS, about_images, key=lambda o: (order.get(o.kind or "", len(order)), -(o.score or 0), o.train_id, o.test_id)
-    )
-    wanted = {(o.train_set, o.train_id) for o in shown} | {(o.test_set, o.test_id) for o in shown}
-    known = {(e.set_name, e.item_id): e for e in exhibits or () if (e.set_name, e.item_id) in wanted}
-    images = ImageStore(run.store.images)
-
-    def side(name: tuple[str, str], place: int | None) -> Picture:
-        exhibit = known.get(name)
-        if exhibit is None or place is None or place >= len(exhibit.images):
-            return Picture(fault="no image here")
-        return picture(images, exhibit.images[place].small, exhibit.images[place].name)
-
-    return [
-        Pair(o, side((o.train_set, o.train_id), o.train_image), side((o.test_set, o.test_id), o.test_image))
-        for o in shown
-    ]

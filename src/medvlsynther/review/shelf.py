@@ -5,13 +5,15 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Generic
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from medvlsynther.audit.likeliest import likeliest
+from medvlsynther.audit.sets import Exhibit
 from medvlsynther.cards import Rubric, Vocabulary
 from medvlsynther.errors import UserError
 from medvlsynther.records import Figure, Item, Label, LintNote, Overlap, Verdict
@@ -223,8 +225,8 @@ class Shelf:
     @cached_property
     def pairs(self) -> list[Overlap]:
         """Pairs of images that may be the same, likeliest first."""
-        found = (each for each in self.run.last(Overlap) or () if each.train_image is not None)
-        return nsmallest(MOST_PAIRS, found, key=lambda o: (-(o.score or 0.0), o.train_id, o.test_id))
+        table = self.run.last(Overlap)
+        return likeliest(table, MOST_PAIRS) if table else []
 
     def pair_images(self, pair: Overlap) -> tuple[str, str]:
         """SHA-256 of the stored pictures of a pair's two images; "" for one that is not in the store."""
@@ -238,15 +240,13 @@ class Shelf:
 
     @cached_property
     def _pictures(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        from medvlsynther.audit.sets import Exhibit
-
-        wanted = {(p.train_set, p.train_id) for p in self.pairs} | {(p.test_set, p.test_id) for p in self.pairs}
-        exhibits = self.run.last(Exhibit) or ()
-        return {
-            (e.set_name, e.item_id): tuple(i.small for i in e.images)
-            for e in exhibits
-            if (e.set_name, e.item_id) in wanted
-        }
+        exhibits = self.run.last(Exhibit)
+        ids = sorted({name for pair in self.pairs for name in (pair.train_id, pair.test_id)})
+        if exhibits is None or not ids:
+            return {}
+        columns = ["set_name", "item_id", "images"]
+        rows = pq.read_table(exhibits.path, columns=columns, filters=pc.field("item_id").isin(ids)).to_pylist()
+        return {(r["set_name"], r["item_id"]): tuple(image["small"] for image in r["images"]) for r in rows}
 
 
 def _columns(path: Path, *names: str) -> pa.Table:
