@@ -2,13 +2,27 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medvlsynther import records
 from medvlsynther.errors import MissingInput
-from medvlsynther.records import ArticleRef, Figure, GivenLabel, ImageRef, Licence, Panel, Record, Reject
+from medvlsynther.records import (
+    ArticleRef,
+    Figure,
+    GivenLabel,
+    ImageRef,
+    Licence,
+    Mark,
+    Opinion,
+    Panel,
+    Record,
+    Reject,
+    Verdict,
+)
 from medvlsynther.store.table import Table, TableWriter, along, arrow_schema
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -65,6 +79,38 @@ def test_more_rows_than_one_group_keep_their_order(tmp_path: Path) -> None:
         for number in range(2500):
             writer.add(Reject(id=str(number), reason="r"))
     assert [row.id for row in Table(Reject, path)] == [str(n) for n in range(2500)]
+
+
+opinions = st.none() | st.builds(Opinion, model=words, passed=st.none() | st.booleans())
+verdicts = st.builds(
+    Verdict,
+    item_id=words,
+    marks=st.lists(
+        st.builds(
+            Mark, criterion=words, passed=st.booleans(), score=st.floats(-9, 9), weight=st.floats(0, 9), note=words
+        ),
+        max_size=3,
+    ).map(tuple),
+    passed=st.booleans(),
+    score=st.none() | st.floats(0, 1),
+    second=opinions,
+    rubric=words,
+    rubric_hash=words,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(verdicts, max_size=6))
+def test_columns_built_field_by_field_equal_rows_converted_one_by_one(
+    rows: list[Verdict], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "verdicts.parquet"
+    with TableWriter(Verdict, path) as writer:
+        for row in rows:
+            writer.add(row)
+    plain = pa.Table.from_pylist([row.model_dump() for row in rows], schema=arrow_schema(Verdict))
+    assert pq.read_table(path).equals(plain)
+    assert list(Table(Verdict, path)) == rows
 
 
 def test_columns_give_what_the_rows_hold(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ formula arXiv 2510.25867.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -37,6 +37,7 @@ _MARKS = TypeAdapter(tuple[Mark, ...])
 OTHER = "other:"
 """Before the title of a mark that belongs to no criterion; only the published formula keeps such marks."""
 
+_UNJUDGED = object()
 _LONGEST_NOTE = 300
 _LONGEST_TITLE = 200
 _NUMBERED = re.compile(r"^[\s*_#>`(\[-]*(?:[a-z]?\d{1,3}|[ivx]{1,4}(?=[.):]))[.):\]\s-]+", re.IGNORECASE)
@@ -67,6 +68,16 @@ class Criterion(Record):
     def possible(self) -> float:
         """Points that can be earned; negative for a penalty: that can be lost."""
         return -self.weight if self.category == "penalty" else self.weight
+
+    @cached_property
+    def plain(self) -> tuple[Mark, Mark]:
+        """The marks that a model gives without a note: not passed, passed. Most marks are one of these two."""
+        return self.mark(False, "model"), self.mark(True, "model")
+
+    @cached_property
+    def unjudged(self) -> Mark:
+        """The mark of a criterion that nobody judged."""
+        return self.mark(False, "missing", "not judged")
 
     def mark(self, passed: bool, by: By, note: str = "") -> Mark:
         """The mark that the card gives; nothing is lost where nothing was judged."""
@@ -123,8 +134,8 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def code_marks(criteria: Sequence[Criterion], item: Item) -> tuple[Mark, ...]:
     """The marks of the criteria that code decides, in the card's order."""
-    faults = {each.id: DECIDERS[each.id](item) for each in criteria if each.decided_by == "code"}
-    return tuple(each.mark(not faults[each.id], "code", faults[each.id]) for each in criteria if each.id in faults)
+    decided = [(each, DECIDERS[each.id](item)) for each in criteria if each.decided_by == "code"]
+    return tuple(each.mark(not fault, "code", fault) for each, fault in decided)
 
 
 def decidable(criterion: Criterion) -> bool:
@@ -182,10 +193,13 @@ def _by_other_names(found: Mapping[str, Any], wanted: Sequence[Criterion]) -> di
     return given
 
 
-def _keyed_facts(criterion: Criterion, given: Mapping[str, object]) -> dict[str, Any]:
-    if criterion.id not in given:
-        return criterion.facts(False, "missing", "not judged")
-    value = given[criterion.id]
+def _keyed_facts(criterion: Criterion, given: Mapping[str, object]) -> Mark | dict[str, Any]:
+    """The mark that a reply gives, or its fields."""
+    value = given.get(criterion.id, _UNJUDGED)
+    if isinstance(value, bool):
+        return criterion.plain[value]
+    if value is _UNJUDGED:
+        return criterion.unjudged
     note = ""
     if isinstance(value, dict):
         note, value = _note(value.get("note", value.get("notes", ""))), value.get("pass")
@@ -193,7 +207,7 @@ def _keyed_facts(criterion: Criterion, given: Mapping[str, object]) -> dict[str,
         value = _PASSES.get(value.strip().lower())
     if not isinstance(value, bool):
         return criterion.facts(False, "missing", "unreadable mark")
-    return criterion.facts(value, "model", note)
+    return criterion.facts(value, "model", note) if note else criterion.plain[value]
 
 
 def _by_title(wanted: Sequence[Criterion]) -> dict[str, Criterion]:
@@ -220,7 +234,7 @@ def _listed(items: Sequence[Mapping[str, Any]], wanted: Sequence[Criterion]) -> 
 def _listed_mark(criterion: Criterion, items: Sequence[Mapping[str, Any]]) -> Mark:
     """Of a criterion that stands twice, every mark has to pass."""
     if not items:
-        return criterion.mark(False, "missing", "not judged")
+        return criterion.unjudged
     judged = [_full(criterion, item) for item in items]
     note = next((note for item in items if (note := _note(item.get("notes", item.get("note", ""))))), "")
     if None in judged:
@@ -371,13 +385,14 @@ def weigh(
 ) -> Verdict:
     """The verdict on one item: a mark for every criterion (the missing ones say so), what failed, and the score."""
     given = {mark.criterion: mark for mark in marks}
-    complete = [given.get(each.id) or each.mark(False, "missing", "not judged") for each in criteria]
+    complete = [given.get(each.id) or each.unjudged for each in criteria]
+    failed = [mark.criterion for mark in complete if not mark.passed]
     return Verdict(
         item_id=item_id,
-        marks=(*complete, *(mark for mark in marks if mark.criterion.startswith(OTHER))),
-        passed=all(mark.passed for each, mark in zip(criteria, complete, strict=True) if each.category == "essential"),
+        marks=(*complete, *[mark for mark in marks if mark.criterion.startswith(OTHER)]),
+        passed=not failed or not any(each.id in failed for each in criteria if each.category == "essential"),
         score=_score(criteria, formula, marks if formula == "released" else complete),
-        failed=tuple(mark.criterion for mark in complete if not mark.passed),
+        failed=tuple(failed),
         rubric=rubric,
         rubric_hash=rubric_hash,
         origin=origin,
@@ -392,7 +407,7 @@ def _score(criteria: Sequence[Criterion], formula: Formula, marks: Sequence[Mark
     if formula == "paper":
         essential = {each.id for each in criteria if each.category == "essential"}
         marks = [mark for mark in marks if mark.criterion not in essential and mark.by != "missing"]
-    possible = sum(mark.weight for mark in marks if mark.weight > 0)
+    possible = sum([mark.weight for mark in marks if mark.weight > 0])
     if possible <= 0:
         return None
-    return max(0.0, min(1.0, sum(mark.score for mark in marks) / possible))
+    return max(0.0, min(1.0, sum([mark.score for mark in marks]) / possible))

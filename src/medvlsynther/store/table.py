@@ -6,8 +6,10 @@ deterministic: equal rows give equal files.
 
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import accumulate
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin
 
@@ -22,6 +24,9 @@ S = TypeVar("S", bound=Record)
 
 ROWS_A_GROUP = 1024
 """Rows written at once: small enough that a reader of one row pays little, large enough to compress."""
+
+ROWS_AT_ONCE = 64
+"""Rows turned into columns at once, a divisor of the above: the fewer objects live, the less the collector walks."""
 
 _PLAIN: dict[object, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
@@ -87,31 +92,61 @@ class TableWriter(Generic[R]):
     def __init__(self, record: type[R], path: Path) -> None:
         self.rows = 0
         self._schema = arrow_schema(record)
-        self._buffer: list[dict[str, Any]] = []
+        self._fresh: list[R] = []
+        self._group: list[pa.RecordBatch] = []
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def add(self, row: R) -> None:
         """Append one row."""
-        self._buffer.append(row.model_dump())
+        self._fresh.append(row)
         self.rows += 1
-        if len(self._buffer) >= ROWS_A_GROUP:
-            self._flush()
+        if len(self._fresh) >= ROWS_AT_ONCE:
+            self._settle()
+            if self.rows % ROWS_A_GROUP == 0:
+                self._flush()
+
+    def _settle(self) -> None:
+        """Turn the latest rows into columns."""
+        if self._fresh:
+            columns = [_column(list(map(attrgetter(field.name), self._fresh)), field.type) for field in self._schema]
+            self._group.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+            self._fresh.clear()
 
     def _flush(self) -> None:
-        if self._buffer:
+        if self._group:
             try:
-                self._writer.write_table(pa.Table.from_pylist(self._buffer, schema=self._schema))
+                self._writer.write_table(pa.Table.from_batches(self._group).combine_chunks())
             except OSError as error:
                 raise StoreTrouble(str(error), mend="Free some space and run again: nothing finished is lost") from None
-            self._buffer.clear()
+            self._group.clear()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
+            self._settle()
             self._flush()
         self._writer.close()
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values of records as one Arrow array, field by field: several times faster than row by row through dicts."""
+    if not (pa.types.is_struct(kind) or pa.types.is_list(kind)):
+        return pa.array(values, kind)
+    absent = [value is None for value in values]
+    if all(absent):
+        return pa.array(values, kind)
+    mask = pa.array(absent) if any(absent) else None
+    if pa.types.is_struct(kind):
+        # Arrow wants sound fields even below a null: those of any other row do.
+        some = next(value for value in values if value is not None)
+        whole = [some if value is None else value for value in values] if mask else values
+        parts = [_column(list(map(attrgetter(field.name), whole)), field.type) for field in kind]
+        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=mask)
+    ends = [0, *accumulate(len(value or ()) for value in values)]
+    inner = _column([each for value in values for each in value or ()], kind.value_type)
+    return pa.ListArray.from_arrays(ends, inner, type=kind, mask=mask)
 
 
 def along(left: Iterable[R], right: Iterable[S], on: str) -> Iterator[tuple[R, S]]:
