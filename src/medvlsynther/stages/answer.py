@@ -11,13 +11,13 @@ from medvlsynther.context import Context
 from medvlsynther.engines.base import Failure, Reply, Request
 from medvlsynther.errors import BadSetting
 from medvlsynther.fingerprint import draw
-from medvlsynther.records import Answer, ImageRef, Question, View
+from medvlsynther.records import Answer, Checkpoint, ImageRef, Question, View
 from medvlsynther.rules.rebalance import mentions_letters
 from medvlsynther.rules.trials import rotated
 from medvlsynther.store import png
 from medvlsynther.store.table import Table
 
-VERSION = 2
+VERSION = 3
 RECORD_WISE = False
 REPLY_TOKENS = 600
 
@@ -44,8 +44,9 @@ Looks = Callable[[Question], list[Look]]
 def run(
     ctx: Context,
     questions: Table[Question],
+    checkpoints: Table[Checkpoint] | None,
     *,
-    model: Model,
+    model: Model | None = None,
     beside: tuple[Model, ...] = (),
     controls: tuple[Control, ...] = (),
     seed: int = 0,
@@ -59,9 +60,15 @@ def run(
     Controls are asked once a question. Questions whose words name letters are not rotated; questions without
     an image have no image controls. Another question's image is drawn within its data set.
 
-    Raises: BadSetting for one model named twice.
+    Models that were trained above answer first, known by their weights wherever they lie; `model` and `beside` then
+    stand beside them.
+
+    Raises: BadSetting for one model named twice, or for none.
     """
-    models = (model, *beside)
+    trained = [ctx.trained(checkpoint) for checkpoint in checkpoints or ()]
+    models = (*trained, *([model] if model else ()), *beside)
+    if not models:
+        raise BadSetting("No model is named and none was trained", where="answer.model", mend="--set answer.model=…")
     if len({each.name for each in models}) < len(models):
         raise BadSetting("A model is named twice", where="answer.beside", mend="Name each model once")
     looks = _looks(ctx, questions, controls, sampling.rollouts, seed)
