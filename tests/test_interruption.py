@@ -12,6 +12,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from medvlsynther.store.images import ImageStore
+from medvlsynther.store.packs import walked
 from tests.answers import ASKED
 from tests.conftest import ROOT
 
@@ -56,11 +58,22 @@ def replies(folder: Path) -> dict[str, str]:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """Every file of the store that is a result: not logs, locks, or the ledger's segments."""
-    store = folder / "store"
+    """Every file of the store that is a result, and every image: not logs, locks, or the ledger's segments."""
+    return results_of(folder / "store")
+
+
+def results_of(store: Path) -> dict[str, bytes]:
+    """The same of the store itself."""
     files = (path for path in store.rglob("*") if path.is_file() and path.name != "log.txt")
     named = {path.relative_to(store).as_posix(): path for path in files}
-    return {name: p.read_bytes() for name, p in named.items() if not name.startswith(("locks/", "replies/"))}
+    kept = {n: p.read_bytes() for n, p in named.items() if not n.startswith(("locks/", "replies/", "images/"))}
+    return kept | images_of(store)
+
+
+def images_of(store: Path) -> dict[str, bytes]:
+    """Every image, whichever packs hold it."""
+    names = {name for pack in (store / "images" / "packs").glob("*.tar") for name in walked(pack, 0)[1]}
+    return {name.hex(): ImageStore(store / "images").read(name.hex()) for name in names}
 
 
 @pytest.mark.slow

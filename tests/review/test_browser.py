@@ -19,6 +19,7 @@ from medvlsynther.store.layout import Store
 from tests.conftest import ROOT
 from tests.review.conftest import Served, material, size
 from tests.review.stores import lay
+from tests.store.loose import loose_files
 
 pytestmark = pytest.mark.slow
 
@@ -243,7 +244,7 @@ def test_missing_images_and_an_unfinished_run_are_said(
 ) -> None:
     made = material(tmp_path, 3)
     run = lay(made)
-    for image in made.store.images.glob("*/*.png"):
+    for image in loose_files(made.store.images):
         image.unlink()
     (run.store.locks / "verify-1.holder").write_text("process 1")
     ada = Reviewer(browser(), serving(Run(run.name, run.store, run.steps, ("filter",))), "ada")

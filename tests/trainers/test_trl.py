@@ -10,6 +10,7 @@ pytest.importorskip("trl", reason="TRL has an environment of its own: make test-
 from medvlsynther.cards import Prompt
 from medvlsynther.export.processor import ModelFolder
 from medvlsynther.export.prompt import asked
+from medvlsynther.store.images import ImageStore
 from tests.export.material import Material, item, picture
 from tests.trainers import tiny_vlm
 
@@ -99,7 +100,7 @@ def test_trl_meets_the_token_ids_that_evaluation_meets(material: Material, model
         parts = ours.parts([{"type": "image"}] * len(row["images"]))
         assert text == processor.apply_chat_template(parts, add_generation_prompt=True, tokenize=False)
         ids = processor(text=[text], images=row["images"])["input_ids"][0]
-        data = tuple(next(material.store.images.rglob(f"{d}.png")).read_bytes() for d in digests(material, wanted))
+        data = tuple(map(ImageStore(material.store.images).read, digests(material, wanted)))
         assert count(ours, data).prompt == len(ids)
 
 

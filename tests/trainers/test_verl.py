@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ pytest.importorskip("verl", reason="verl has an environment of its own: make tes
 from medvlsynther.cards import Prompt
 from medvlsynther.export.processor import ModelFolder
 from medvlsynther.export.prompt import asked
+from medvlsynther.store.images import ImageStore
 from tests.export.material import Material, item, picture
 from tests.trainers import tiny_vlm
 
@@ -82,7 +84,7 @@ def test_training_evaluation_and_trl_meet_the_same_token_ids(material: Material,
     figures = {figure.figure_id: figure for figure in material.figures}
     for number, wanted in enumerate(material.items):
         refs = figures[wanted.figure_id].images
-        paths = [next(material.store.images.rglob(f"{ref.sha256}.png")) for ref in refs]
+        paths = [BytesIO(ImageStore(material.store.images).read(ref.sha256)) for ref in refs]
         messages = asked(Prompt.load("answer"), wanted).parts([{"type": "image"}] * len(paths))
         text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         served = processor(text=[text], images=[Image.open(path) for path in paths] or None)["input_ids"][0]

@@ -205,7 +205,7 @@ class Review:
         digest = request.path_params["sha256"]
         try:
             data = self.images.read(digest)
-            kind = IMAGES.get(self.images.path(digest).suffix, "application/octet-stream")
+            kind = IMAGES.get(self.images.suffix(digest), "application/octet-stream")
         except InputError as error:
             raise HTTPException(404, error.reason.replace("_", " ")) from None
         headers = {"content-security-policy": "default-src 'none'; sandbox", "cache-control": "private, max-age=3600"}

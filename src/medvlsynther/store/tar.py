@@ -105,9 +105,9 @@ class Tar:
             self._window, self._window_at, start = os.pread(self._descriptor, _WINDOW, offset), offset, 0
         return self._window[start : start + size]
 
-    def members(self) -> Iterator[Member | Damage]:
-        """All regular files in order, and every damaged region between them."""
-        place, name, size, settled = 0, None, None, False
+    def members(self, start: int = 0) -> Iterator[Member | Damage]:
+        """All regular files in order, and every damaged region between them; from the header at byte `start` on."""
+        place, name, size, settled = start, None, None, False
         while place + BLOCK <= self.size:
             block = self.read(place, BLOCK)
             if block == _ZERO:

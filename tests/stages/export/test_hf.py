@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from PIL import Image
 from medvlsynther.errors import BadSetting, MissingInput
 from medvlsynther.export import shards
 from medvlsynther.records import Question
+from medvlsynther.store.images import ImageStore
 from tests.export.material import Material, encoded, item, picture
+from tests.store.loose import loose_files
 
 PUBLISHED = {
     "images": [{"bytes": "binary", "path": "string"}],
@@ -67,8 +70,7 @@ def test_every_field_and_pixel_comes_back(material: Material, tmp_path: Path) ->
         assert (row["score"], row["modality"], row["writer"], row["verifier"]) == (0.98, "ct", "writer-9b", "judge-72b")
         for shown, ref in zip(row["images"], figure.images, strict=True):
             assert ref.sha256 is not None
-            path = next((material.store.images).rglob(f"{ref.sha256}.png"))
-            with Image.open(path) as stored:
+            with Image.open(BytesIO(ImageStore(material.store.images).read(ref.sha256))) as stored:
                 assert shown.tobytes() == stored.tobytes()
             assert ref.sha256 in row["image_sha256"]
 
@@ -223,7 +225,7 @@ def test_images_that_loaders_misread_are_counted(material: Material, data: bytes
 
 def test_an_image_that_is_not_there_is_counted(material: Material) -> None:
     gone, raw = material.figure(0, [picture(0)]), material.figure(1, [picture(1)])
-    next(material.store.images.rglob(f"{gone.images[0].sha256}.png")).unlink()
+    next(path for path in loose_files(material.store.images) if path.stem == gone.images[0].sha256).unlink()
     unprepared = raw.model_copy(update={"images": (raw.images[0].model_copy(update={"sha256": None}),)})
     material.figures[1] = unprepared
     material.items = [item(gone), item(unprepared)]

@@ -1,6 +1,7 @@
 """Published artefacts come back whole: results beside curated figures, finished rows, our own exports."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from medvlsynther.pipeline.recipe import Recipe
 from medvlsynther.pipeline.runner import run
 from medvlsynther.pipeline.site import Site
 from medvlsynther.records import Figure, Item, Reject, Verdict
+from medvlsynther.store.images import ImageStore
 from medvlsynther.store.layout import Store
 from medvlsynther.store.table import Table
 from tests.export.material import Material, encoded, picture
@@ -111,7 +113,7 @@ def test_results_meet_their_figures_and_verdicts_are_weighed_again(tmp_path: Pat
     assert (figure.caption, figure.mentions) == ("Caption 0.", ("Seen in Fig. 1.",))
     assert [label.name for label in figure.labels] == ["brain", "eye"]
     assert figure.article.licence.standing == "quarantined"
-    with Image.open(next(found.store.images.rglob(f"{figure.images[0].sha256}.png"))) as image:
+    with Image.open(BytesIO(ImageStore(found.store.images).read(figure.images[0].sha256 or ""))) as image:
         assert image.convert("RGB").tobytes() == Image.open(corpus_image(corpus)).tobytes()
     (verdict,) = found.verdicts
     assert verdict.item_id == found.items[0].item_id
