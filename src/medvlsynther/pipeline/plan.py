@@ -1,8 +1,8 @@
 """From a recipe to steps: names become values, tables are wired, and each step gets the hash that names it.
 
-A stage module offers `run(ctx, …: Table[X], *, …settings) -> Iterator[Y]` and `VERSION`. Each `Table[X]` parameter
-takes the latest X written above it; `Table[X] | None` does without. Every other parameter is a setting, and its
-annotation says how the text of the recipe becomes its value.
+A stage module offers `run(ctx, …: Table[X], *, …settings) -> Iterator[Y]`, `VERSION`, and `examine` where it refuses
+more than can be seen from there. Each `Table[X]` parameter takes the latest X written above it; `Table[X] | None` does
+without. Every other parameter is a setting, and its annotation says how the text of the recipe becomes its value.
 """
 
 import inspect
@@ -141,6 +141,7 @@ def _bound(name: str, settings: Any, latest: Mapping[type[Record], Step], where:
         wanted = ", ".join(takes.tables[p].__name__ for p in lacking)
         raise BadSetting(f"Nothing above writes {wanted}", where=where, mend="Put the stage that writes it before")
     values = bind(takes.settings, given, where, cache)
+    _examined(stage, values, inputs, where)
     identity = {
         "stage": stage,
         "version": catalog.module("stages", stage).VERSION,
@@ -148,6 +149,21 @@ def _bound(name: str, settings: Any, latest: Mapping[type[Record], Step], where:
         "inputs": {parameter: source.id if source else None for parameter, source in inputs.items()},
     }
     return Step(name, stage, values, inputs, takes.output, f"{stage}-{fingerprint(identity)}")
+
+
+def _examined(stage: str, values: Mapping[str, Any], inputs: Mapping[str, Step | None], where: str) -> None:
+    """What a stage itself refuses of a plan: it may offer `examine(settings, sources)`, with the stage of each table.
+
+    Raises: UserError.
+    """
+    examine = getattr(catalog.module("stages", stage), "examine", None)
+    if examine is None:
+        return
+    try:
+        examine(values, {parameter: source.stage if source else None for parameter, source in inputs.items()})
+    except UserError as error:
+        error.where = error.where or where
+        raise
 
 
 def bind(parameters: Mapping[str, inspect.Parameter], given: Any, where: str, cache: Path | None) -> dict[str, Any]:

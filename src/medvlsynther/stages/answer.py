@@ -63,12 +63,10 @@ def run(
     Models that were trained above answer first, known by their weights wherever they lie; `model` and `beside` then
     stand beside them.
 
-    Raises: BadSetting for one model named twice, or for none.
+    Raises: BadSetting for one model named twice.
     """
     trained = [ctx.trained(checkpoint) for checkpoint in checkpoints or ()]
     models = (*trained, *([model] if model else ()), *beside)
-    if not models:
-        raise BadSetting("No model is named and none was trained", where="answer.model", mend="--set answer.model=…")
     if len({each.name for each in models}) < len(models):
         raise BadSetting("A model is named twice", where="answer.beside", mend="Name each model once")
     looks = _looks(ctx, questions, controls, sampling.rollouts, seed)
@@ -80,6 +78,15 @@ def run(
                 continue
             for look in looks(question):
                 yield _answer(question, each, look, next(answers))
+
+
+def examine(settings: Mapping[str, Any], sources: Mapping[str, str | None]) -> None:
+    """Nothing, when somebody answers.
+
+    Raises: BadSetting.
+    """
+    if settings["model"] is None and not settings["beside"] and sources["checkpoints"] is None:
+        raise BadSetting("model is not set, and nothing above trains one", mend="--set answer.model=…")
 
 
 def expect(rows: int | None, settings: Mapping[str, Any]) -> int | None:

@@ -62,12 +62,11 @@ def _lacking(folder: Path) -> str:
     return ""
 
 
-def latest_whole(checkpoints: Path, before: int | None = None) -> int | None:
-    """The last step below `before` whose checkpoint is whole; None where there is none."""
+def latest_whole(checkpoints: Path) -> int | None:
+    """The last step whose checkpoint is whole; None where there is none."""
     names = (path.name.removeprefix(STEP) for path in checkpoints.glob(f"{STEP}*"))
     steps = sorted((int(name) for name in names if name.isdigit()), reverse=True)
-    whole = (step for step in steps if not _lacking(checkpoints / f"{STEP}{step}" / ACTOR))
-    return next((step for step in whole if before is None or step < before), None)
+    return next((step for step in steps if not _lacking(checkpoints / f"{STEP}{step}" / ACTOR)), None)
 
 
 def merge(checkpoint: Path, target: Path, python: str, environment: Mapping[str, str]) -> None:

@@ -1,9 +1,9 @@
 """One training as a step of a recipe: which rows, which weights to begin with, what is refused beforehand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from medvlsynther import catalog
 from medvlsynther.cards import Change, Trainer
@@ -51,8 +51,6 @@ def train(
     Raises: BadSetting, MissingInput, MissingExtra and UserError for what can be known before; TrainingStopped.
     """
     chosen = trainer.changed(change)
-    if chosen.method != method:
-        raise BadSetting(f"Trainer {trainer.name!r} is for {chosen.method}", mend=f"Name one for {method}")
     name = backend or chosen.backend
     module: Backend = catalog.module("training.backends", name)
     job = Job(
@@ -62,7 +60,7 @@ def train(
         card_hash=trainer.hash,
         seed=seed,
         initial=_initial(checkpoints, chosen, ctx.store),
-        data=str(_exported(questions, module.EXPORT)),
+        data=str((questions.path.parent / DATASET).absolute()),
         folder=str(ctx.lasting.absolute()),
     )
     _check_rows(questions, chosen)
@@ -71,20 +69,23 @@ def train(
     yield outcome(job, name, place, model, ctx.folder, ctx.store.root.absolute())
 
 
+def examine(method: Literal["sft", "grpo"], settings: Mapping[str, Any], sources: Mapping[str, str | None]) -> None:
+    """Nothing, when a plan holds together: the trainer's method, its changes, the backend and its rows.
+
+    Raises: BadSetting, UnknownName.
+    """
+    card: Trainer = settings["trainer"].changed(settings["change"])
+    if card.method != method:
+        raise BadSetting(f"Trainer {settings['trainer'].name!r} is for {card.method}", mend=f"Name one for {method}")
+    module: Backend = catalog.module("training.backends", settings["backend"] or card.backend)
+    if sources["questions"] != module.EXPORT:
+        what = f"The rows come from {sources['questions']}, not from {module.EXPORT}"
+        raise BadSetting(what, mend=f"Put {module.EXPORT} right before the training")
+
+
 def _initial(checkpoints: Table[Checkpoint] | None, card: Trainer, store: Store) -> str:
     trained = list(checkpoints or ())
     return str((store.root / trained[-1].folder).absolute()) if trained else card.base
-
-
-def _exported(questions: Table[Question], export: str) -> Path:
-    """The data set that was exported with these questions.
-
-    Raises: BadSetting where another stage wrote them.
-    """
-    step = questions.path.parent
-    if not step.name.startswith(f"{export}-") or not (step / DATASET / "data").is_dir():
-        raise BadSetting(f"The rows come from {step.name}", mend=f"Put {export} right before the training")
-    return (step / DATASET).absolute()
 
 
 def _check_rows(questions: Table[Question], card: Trainer) -> None:

@@ -1,15 +1,17 @@
 """Training by reward: replies are sampled, marked by rule, and made likelier or less likely (GRPO)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from medvlsynther.cards import Change, Trainer
 from medvlsynther.context import Context
 from medvlsynther.records import Checkpoint, Question
 from medvlsynther.store.table import Table
-from medvlsynther.training.steps import train
+from medvlsynther.training import steps
 
 VERSION = 1
 RECORD_WISE = False
+METHOD: Literal["sft", "grpo"] = "grpo"
 
 
 def run(
@@ -27,7 +29,12 @@ def run(
     The rows are those of the export stage right above. Where a training stands above, its model is trained
     further, and is what the policy is held close to.
     """
-    yield from train(ctx, "grpo", questions, checkpoints, trainer, change, backend, seed)
+    yield from steps.train(ctx, METHOD, questions, checkpoints, trainer, change, backend, seed)
+
+
+def examine(settings: Mapping[str, Any], sources: Mapping[str, str | None]) -> None:
+    """Nothing, when the plan holds together. Raises: BadSetting, UnknownName."""
+    steps.examine(METHOD, settings, sources)
 
 
 def expect(_rows: int | None, _settings: object) -> int:

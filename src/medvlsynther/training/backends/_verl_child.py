@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from medvlsynther.errors import BadSetting, TrainingStopped, UserError
+from medvlsynther.store.layout import write_aside
 from medvlsynther.training.backends._verl_data import look
 from medvlsynther.training.backends._verl_keys import Facts, overrides, steps_of
 from medvlsynther.training.base import CHECKPOINTS, CURVES, MODEL, STOPPED, Job, Place
 from medvlsynther.training.merging import STEP, TRACKER, latest_whole, merge
+from medvlsynther.training.outcome import read_curves
 
 CURVE = {
     "critic/score/mean": "reward",
@@ -45,7 +48,6 @@ HOPELESS = ("reward", "loss", "kl", "gradient")
 def main(job_text: str, place_text: str) -> None:
     """Train; what stops it is told in `stopped.json` and by the exit status."""
     job, place = Job.model_validate_json(Path(job_text).read_bytes()), Place.model_validate_json(place_text)
-    signal.signal(signal.SIGTERM, _end)
     try:
         train(job, place)
     except UserError as error:
@@ -69,6 +71,7 @@ def train(job: Job, place: Place) -> None:
     checkpoints = job.path(CHECKPOINTS)
     if (latest_whole(checkpoints) or 0) < steps:
         _repair(checkpoints)
+        _cut_back(job.path(CURVES), latest_whole(checkpoints) or 0)
         _train(launched(keys, place), job, steps)
     done = latest_whole(checkpoints)
     if done is None:
@@ -78,9 +81,11 @@ def train(job: Job, place: Place) -> None:
 
 def gpus_of(place: Place) -> int:
     """GPUs of each machine."""
+    if place.gpus:
+        return place.gpus
     import torch
 
-    return place.gpus or torch.cuda.device_count()
+    return int(torch.cuda.device_count())
 
 
 def launched(keys: list[str], place: Place) -> list[str]:
@@ -129,8 +134,22 @@ def _repair(checkpoints: Path) -> None:
         tracker.write_text(str(whole), encoding="ascii")
 
 
+def _cut_back(curves: Path, step: int) -> None:
+    """Leave out what was logged after the step that is resumed from: it comes again."""
+    kept = [row for row in read_curves(curves) if row["step"] <= step]
+    if kept:
+        write_aside(curves, "".join(f"{json.dumps(row)}\n" for row in kept).encode())
+    else:
+        curves.unlink(missing_ok=True)
+
+
 def _train(command: list[str], job: Job, steps: int) -> None:
+    """Run verl to its end, or to the first step at which a curve is no number.
+
+    Raises: TrainingStopped.
+    """
     env = {**os.environ, "TENSORBOARD_DIR": str(job.path(BOARD)), "WANDB_DIR": job.folder}
+    broken: dict[str, float] = {}
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as run:
@@ -138,11 +157,16 @@ def _train(command: list[str], job: Job, steps: int) -> None:
         try:
             with job.path(CURVES).open("a", encoding="utf-8") as curves:
                 for row in _rows(run.stdout, steps):
-                    curves.write(json.dumps({k: v for k, v in row.items() if math.isfinite(v)}) + "\n")
+                    curves.write(json.dumps({name: v for name, v in row.items() if math.isfinite(v)}) + "\n")
                     curves.flush()
-                    _check(row, job)
+                    if not all(math.isfinite(row.get(name, 0.0)) for name in HOPELESS):
+                        broken = row
+                        break
         finally:
-            run.terminate()
+            if broken or sys.exc_info()[0]:
+                run.terminate()
+    if broken:
+        raise _spoilt(broken, job.path(CHECKPOINTS))
     if run.returncode:
         raise TrainingStopped(f"verl ended with {run.returncode}; the log says why")
 
@@ -181,32 +205,20 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _check(row: dict[str, float], job: Job) -> None:
-    """Stop where nothing can be learned any more, so that no step beyond is resumed from.
-
-    Raises: TrainingStopped.
-    """
-    broken = [name for name in HOPELESS if not math.isfinite(row.get(name, 0.0))]
-    if not broken:
-        return
-    step, checkpoints = int(row["step"]), job.path(CHECKPOINTS)
-    whole = latest_whole(checkpoints, before=step)
-    if (checkpoints / TRACKER).is_file():
-        _rewind(checkpoints, whole)
-    raise TrainingStopped(
-        f"{', '.join(broken)} was no number at step {step}",
-        mend=f"Run again to resume from step {whole or 0}; lower the learning rate if it comes back",
-    )
-
-
-def _rewind(checkpoints: Path, step: int | None) -> None:
-    if step is None:
-        (checkpoints / TRACKER).unlink()
-    else:
-        (checkpoints / TRACKER).write_text(str(step), encoding="ascii")
+def _spoilt(row: dict[str, float], checkpoints: Path) -> TrainingStopped:
+    """Why training stopped where a curve is no number; checkpoints of that step and of later ones are gone."""
+    names = [name for name in HOPELESS if not math.isfinite(row.get(name, 0.0))]
+    step = int(row["step"])
+    for folder in checkpoints.glob(f"{STEP}*"):
+        if folder.name.removeprefix(STEP).isdigit() and int(folder.name.removeprefix(STEP)) >= step:
+            shutil.rmtree(folder)
+    _repair(checkpoints)
+    mend = f"Run again to resume from step {latest_whole(checkpoints) or 0}; if it comes back, lower the learning rate"
+    return TrainingStopped(f"{', '.join(names)} was no number at step {step}", mend=mend)
 
 
 __all__ = ["Facts", "compose", "launched", "main", "read_line", "train"]
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     main(sys.argv[1], sys.argv[2])
