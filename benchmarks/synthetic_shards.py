@@ -10,6 +10,7 @@ import argparse
 import io
 import random
 import tarfile
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -28,11 +29,19 @@ CLINICAL = (
 OTHER = (("Plots and Charts", "line plot"), ("Illustrative Diagrams", "flowchart"), ("Tables", "table"))
 FIGURES = 5
 JSON_BYTES = 14_500
+POOL = 256
+
+
+@cache
+def sentences(words: int) -> tuple[str, ...]:
+    """Sentences of so many words, in any order: drawing words anew for each would take longer than reading them."""
+    rng = random.Random(words)
+    return tuple(" ".join(rng.choices(WORDS, k=words)).capitalize() + "." for _ in range(POOL))
 
 
 def sentence(rng: random.Random, words: int) -> str:
-    """Words in any order."""
-    return " ".join(rng.choices(WORDS, k=words)).capitalize() + "."
+    """One of them."""
+    return rng.choice(sentences(words))
 
 
 def passage(rng: random.Random, own: str) -> str:
@@ -41,10 +50,12 @@ def passage(rng: random.Random, own: str) -> str:
     return f'{sentence(rng, 20)} As seen in <xref ref-type="fig" rid="{own}">Fig. 1</xref>{tail}{tail}'
 
 
-def record(rng: random.Random, number: int, clinical: float) -> tuple[str, dict[str, object]]:
-    """The key and the JSON of one record."""
-    accession, position = f"PMC{1_000_000 + number // FIGURES}", number % FIGURES
-    names = [f"synth-{number // FIGURES:06d}-g{figure:03d}" for figure in range(FIGURES)]
+def record(
+    rng: random.Random, number: int, clinical: float, *, figures: int = FIGURES, json_bytes: int = JSON_BYTES
+) -> tuple[str, dict[str, object]]:
+    """The key and the JSON of one record of an article with so many figures."""
+    accession, position = f"PMC{1_000_000 + number // figures}", number % figures
+    names = [f"synth-{number // figures:06d}-g{figure:03d}" for figure in range(figures)]
     primary, secondary = rng.choice(CLINICAL if rng.random() < clinical else OTHER)
     row: dict[str, object] = {
         "image_file_name": f"{names[position]}.jpg",
@@ -81,7 +92,8 @@ def record(rng: random.Random, number: int, clinical: float) -> tuple[str, dict[
         "article_citation": "Synthetic Journal 2020",
         "article_license": rng.choice(("CC BY", "CC BY", "CC BY-NC", "CC0")),
     }
-    row["article_text"] = " ".join(rng.choices(WORDS, k=max(1, (JSON_BYTES - len(orjson.dumps(row))) // 6)))
+    filler = " ".join(rng.choices(sentences(100), k=json_bytes // 600 + 1))
+    row["article_text"] = filler[: max(1, json_bytes - len(orjson.dumps(row)))]
     return f"0_1-{accession}-{position}-{names[position]}", row
 
 
@@ -92,8 +104,24 @@ def picture(rng: random.Random) -> bytes:
     return buffer.getvalue()
 
 
-def write(folder: Path, records: int, per_shard: int = 2_500, clinical: float = 0.096, seed: int = 42) -> list[Path]:
-    """The shards, `per_shard` records each, in `folder/commercial`."""
+def member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Add one file to an archive."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
+
+
+def write(
+    folder: Path,
+    records: int,
+    per_shard: int = 2_500,
+    clinical: float = 0.096,
+    seed: int = 42,
+    *,
+    figures: int = FIGURES,
+    json_bytes: int = JSON_BYTES,
+) -> list[Path]:
+    """The shards, `per_shard` records each, in `folder/commercial`; of each record about `json_bytes` are JSON."""
     rng = random.Random(seed)
     image = picture(rng)
     target = folder / "commercial"
@@ -103,12 +131,10 @@ def write(folder: Path, records: int, per_shard: int = 2_500, clinical: float = 
         path = target / f"0_1{start // per_shard:06d}.tar"
         with tarfile.open(path, "w") as archive:
             for number in range(start, min(start + per_shard, records)):
-                key, row = record(rng, number, clinical)
-                caption = row["image_set"][number % FIGURES]["caption"]  # type: ignore[index]
+                key, row = record(rng, number, clinical, figures=figures, json_bytes=json_bytes)
+                caption = row["image_set"][number % figures]["caption"]  # type: ignore[index]
                 for suffix, data in ((".jpg", image), (".json", orjson.dumps(row)), (".txt", str(caption).encode())):
-                    info = tarfile.TarInfo(key + suffix)
-                    info.size = len(data)
-                    archive.addfile(info, io.BytesIO(data))
+                    member(archive, key + suffix, data)
         paths.append(path)
     return paths
 
