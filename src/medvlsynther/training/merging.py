@@ -100,5 +100,6 @@ def _run(command: Sequence[str], environment: Mapping[str, str], what: str) -> N
     except subprocess.TimeoutExpired:
         raise TrainingStopped(f"The checkpoint {what}: it takes too long") from None
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).decode("utf-8", "replace").split())[-500:]
-        raise TrainingStopped(f"The checkpoint {what}: …{said}")
+        lines = (done.stderr or done.stdout).decode("utf-8", "replace").splitlines()
+        said = " ".join(" ".join(line for line in lines if "it/s]" not in line).split())[-400:]
+        raise TrainingStopped(f"The checkpoint {what}: {said}")
