@@ -86,7 +86,7 @@ bench-audit: install-test
 REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
 
 test-torch: .venv-torch/.installed
-	$(REAL) tests/engines/test_transformers.py tests/test_real_inference.py
+	$(REAL) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py tests/test_real_inference.py
 
 # The same behind llama.cpp's server, which is built once: some ten minutes of a core.
 test-llama: .venv-torch/.installed
@@ -108,5 +108,5 @@ test-vllm: .venv-torch/.installed .venv-vllm/.installed
 .venv-torch/.installed: pyproject.toml constraints.txt tests/tools/torch.txt
 	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/python -m pip install --quiet --constraint constraints.txt --constraint tests/tools/torch.txt \
-	  --editable '.[transformers]' hypothesis pytest pytest-timeout
+	  --editable '.[transformers,openclip,embeddings]' hypothesis pytest pytest-timeout
 	touch $@

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from medvlsynther.audit.calibration import keeper
+from medvlsynther.audit.index import Index
 from medvlsynther.audit.plant import IMAGE_CHANGES, Dice, as_jpeg
 from medvlsynther.audit.prints import printed
-from medvlsynther.audit.search import Index, Limits, Match, search
+from medvlsynther.audit.search import Limits, Match, search
 from medvlsynther.audit.sets import Print
 from tests.audit.drawn import png, scene
 
@@ -23,8 +24,7 @@ def prints(pictures: Sequence[Image.Image]) -> list[Print]:
 
 
 def matches(folder: Path, left: Sequence[Print], right: Sequence[Print], **limits: int) -> list[Match]:
-    Index.write(folder, left)
-    index = Index.open(folder)
+    index = Index.write(folder, left)
     return [
         match
         for number, one in enumerate(right)

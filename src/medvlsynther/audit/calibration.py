@@ -11,7 +11,8 @@ from PIL import Image
 
 from medvlsynther.audit.plant import IMAGE_CHANGES, TEXT_CHANGES, Dice, Wording, as_jpeg
 from medvlsynther.audit.prints import printed
-from medvlsynther.audit.search import Index, Limits, search
+from medvlsynther.audit.index import Index
+from medvlsynther.audit.search import Limits, search
 from medvlsynther.audit.sets import Exhibit, Print
 from medvlsynther.audit.texts import Known, Rules, alike
 from medvlsynther.catalog import ASSETS
@@ -122,15 +123,14 @@ class Bench:
             for original, image in originals
         ]
         read = partial(self._picture, pictures)
-        among = Index.open(self.index)
+        among = Index(self.index)
         wanted = [original.unit for original, _ in originals]
         forth = sum(
-            any(among.prints[match.left].unit == unit for match in search(among, number, copy, self.limits, read))
+            any(among[match.left].unit == unit for match in search(among, number, copy, self.limits, read))
             for number, (copy, unit) in enumerate(zip(copies, wanted))
         )
         folder = self.index.with_name(f"{self.index.name}-{case.change}-{wanted[0][:16] if wanted else ''}")
-        Index.write(folder, copies)
-        few = Index.open(folder)
+        few = Index.write(folder, copies)
         back = sum(
             any(match.left == number for match in search(few, number, original, self.limits, read))
             for number, (original, _) in enumerate(originals)
@@ -144,25 +144,25 @@ class Bench:
 
     def unrelated(self, prints: Sequence[Print]) -> list[Count]:
         """Images against all others of their own set, but for those of their article: who is taken for whom."""
-        among, read = Index.open(self.index), partial(self._picture, {})
+        among, read = Index(self.index), partial(self._picture, {})
         tried = found = 0
         for number, print_ in enumerate(prints):
             matches = search(among, number, print_, self.limits, read)
-            found += sum(not _related(print_, among.prints[match.left]) for match in matches)
-            tried += len(among.firsts) - 2
+            found += sum(not _related(print_, among[match.left]) for match in matches)
+            tried += among.images - 1
         return [Count("pairs within the set", "no copy", max(0, tried), found)]
 
     def bundled(self, paths: Sequence[Path]) -> list[Count]:
         """The drawn images that come with the package against all images of the set."""
         pictures: dict[str, bytes] = {}
-        among, read = Index.open(self.index), partial(self._picture, pictures)
+        among, read = Index(self.index), partial(self._picture, pictures)
         tried = found = 0
         for number, path in enumerate(paths):
             print_ = printed(Print(name=path.name), path.read_bytes(), keeper(pictures))
             if print_.fault is None:
                 matches = search(among, number, print_, self.limits, read)
-                found += sum(not _related(print_, among.prints[match.left]) for match in matches)
-                tried += len(among.firsts) - 1
+                found += sum(not _related(print_, among[match.left]) for match in matches)
+                tried += among.images
         return [Count("drawn images of the package", "no copy", tried, found)]
 
     def _opened(self, prints: Iterable[Print]) -> Iterator[tuple[Print, Image.Image]]:

@@ -1,17 +1,18 @@
-"""Vectors of images by a network: for copies (SSCD) and for what looks alike (CLIP). A missing network is an error."""
+"""Vectors by a network: of images for copies (SSCD) and likeness (CLIP), of texts. A missing network is an error."""
 
 import hashlib
 import io
+import pickle
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from medvlsynther.audit.neighbours import Vectors, nearest
+from medvlsynther.audit.weights import Weights
 from medvlsynther.errors import MissingExtra, MissingInput
 
 Kind = Literal["sscd", "clip"]
@@ -20,7 +21,7 @@ SIDE_PX = 288
 """Short side of an image for SSCD."""
 
 BATCH = 32
-"""Images encoded together."""
+"""Images or texts encoded together."""
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels, as SSCD was trained with."""
@@ -28,11 +29,14 @@ MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NORM_NEIGHBOURS = 3
 """Nearest images of the other set whose mean likeness is taken off a copy's score."""
 
+UNREADABLE = (RuntimeError, OSError, ValueError, LookupError, TypeError, EOFError, pickle.UnpicklingError)
+"""What libraries raise over files that hold no network."""
+
 Encode = Callable[[Iterable[bytes]], Vectors]
 
 
-def encoder(kind: Kind, weights: str) -> tuple[Encode, str]:
-    """A network that makes one vector an image, and the SHA-256 or name of its weights.
+def encoder(kind: Kind, weights: Weights) -> tuple[Encode, str]:
+    """A network that makes one vector an image, and the SHA-256 of its weights.
 
     SSCD takes a TorchScript file; CLIP a name or "local-dir:<folder>" of OpenCLIP, e.g. a folder of BiomedCLIP.
 
@@ -43,41 +47,76 @@ def encoder(kind: Kind, weights: str) -> tuple[Encode, str]:
     return _sscd(weights) if kind == "sscd" else _clip(weights)
 
 
-def _sscd(weights: str) -> tuple[Encode, str]:
+def _sscd(weights: Weights) -> tuple[Encode, str]:
     torch = _torch()
-    path = Path(weights)
-    if not path.is_file():
-        raise MissingInput(f"No file {weights!r}", mend="Give the TorchScript file of an SSCD model")
+    if not weights.path.is_file():
+        raise MissingInput(f"No file {weights.place!r}", mend="Give the TorchScript file of an SSCD model")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, the form in which SSCD is published
-            network = torch.jit.load(str(path), map_location="cpu").eval()
-    except RuntimeError as error:
-        raise MissingInput(f"Not a TorchScript file: {str(error)[:200]}", where=weights, mend="Fetch it anew") from None
+            network = torch.jit.load(str(weights.path), map_location="cpu").eval()
+    except UNREADABLE as error:
+        raise _refusal("Not a TorchScript file", weights, error) from None
 
     def tensor(data: bytes) -> Any:
         image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
         values = (np.asarray(image, dtype=np.float32) / 255 - MEAN) / SPREAD
         return torch.from_numpy(values.astype(np.float32).transpose(2, 0, 1))
 
-    return _encoding(torch, network, tensor), hashlib.sha256(path.read_bytes()).hexdigest()
+    return _encoding(torch, network, tensor), weights.digest
 
 
-def _clip(weights: str) -> tuple[Encode, str]:
+def _clip(weights: Weights) -> tuple[Encode, str]:
     torch = _torch()
     try:
         import open_clip
     except ImportError:
         raise MissingExtra("open-clip-torch", "openclip") from None
     try:
-        network, prepare = open_clip.create_model_from_pretrained(weights)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise MissingInput(f"No such OpenCLIP model: {str(error)[:200]}", where=weights) from None
+        network, prepare = open_clip.create_model_from_pretrained(weights.place)
+    except UNREADABLE as error:
+        raise _refusal("No such OpenCLIP model", weights, error) from None
 
     def tensor(data: bytes) -> Any:
         return prepare(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    return _encoding(torch, network.eval().encode_image, tensor), weights
+    return _encoding(torch, network.eval().encode_image, tensor), weights.digest or _loaded_hash(network)
+
+
+def texts_encoder(weights: Weights) -> Callable[[Sequence[str]], Vectors]:
+    """A sentence-transformers network that makes one vector a text.
+
+    Raises: MissingExtra, MissingInput.
+    """
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise MissingExtra("sentence-transformers", "embeddings") from None
+    if not weights.path.is_dir():
+        raise MissingInput(f"No folder {weights.place!r}", mend="Give the folder of a sentence-transformers model")
+    try:
+        network = SentenceTransformer(str(weights.path), local_files_only=True)
+    except UNREADABLE as error:
+        raise _refusal("Not a sentence-transformers model", weights, error) from None
+
+    def encode(texts: Sequence[str]) -> Vectors:
+        return np.asarray(network.encode(list(texts), batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
+
+    return encode
+
+
+def _refusal(what: str, weights: Weights, error: Exception) -> MissingInput:
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return MissingInput(f"{what}: {said}", where=weights.place, mend="Fetch it anew")
+
+
+def _loaded_hash(network: Any) -> str:
+    """SHA-256 over the names and values of all weights."""
+    whole = hashlib.sha256()
+    for name, values in sorted(network.state_dict().items()):
+        whole.update(f"{name}\x1f{values.dtype}\x1f{tuple(values.shape)}\n".encode())
+        whole.update(values.detach().cpu().float().numpy().tobytes())
+    return whole.hexdigest()
 
 
 def _torch() -> Any:

@@ -9,7 +9,10 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 BLOCK = 1024
-"""Queries compared at once."""
+"""Most queries that are compared at once."""
+
+CELLS = 1 << 23
+"""Cosines held at once: 32 MB."""
 
 
 class Neighbour(NamedTuple):
@@ -30,10 +33,11 @@ def nearest(left: Vectors, right: Vectors, count: int, least: float) -> Iterator
     """For each right vector its `count` nearest left ones with a cosine of at least `least`, nearest first."""
     ours, theirs = unit(left), unit(right)
     count = min(count, len(ours))
-    for start in range(0, len(theirs), BLOCK if count else len(theirs) + 1):
-        cosines = theirs[start : start + BLOCK] @ ours.T
-        best = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-        for row, places in enumerate(best):
-            for place in places.tolist():
-                if cosines[row, place] >= least:
-                    yield Neighbour(place, start + row, float(cosines[row, place]))
+    size = min(BLOCK, max(1, CELLS // max(1, len(ours))))
+    for start in range(0, len(theirs) if count else 0, size):
+        cosines = theirs[start : start + size] @ ours.T
+        limits = np.partition(cosines, len(ours) - count, axis=1)[:, len(ours) - count]
+        for row, values in enumerate(cosines):
+            places = np.flatnonzero(values >= max(limits[row], least))
+            for place in places[np.argsort(-values[places], kind="stable")[:count]].tolist():
+                yield Neighbour(place, start + row, float(values[place]))

@@ -1,22 +1,19 @@
 """Finds the images of one set among those of another: hashes propose, laying one over the other decides."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from medvlsynther.audit.prints import TURNS, Query, box_of, numbers, parts_of, queries, split_hex, turned
+from medvlsynther.audit.index import ALL, FRAMED, Chunk, Index
+from medvlsynther.audit.prints import TURNS, Query, box_of, parts_of, queries, split_hex, turned
 from medvlsynther.audit.register import agreement
 from medvlsynther.audit.sets import Print
 from medvlsynther.audit.views import cut
 from medvlsynther.records import Record
-from medvlsynther.rules.overlap.hamming import within
+from medvlsynther.rules.overlap.hamming import Hits, within
 
 RADIUS_BITS = 14
 """Most bits in which hashes of 64 may differ for the images to be looked at."""
@@ -63,67 +60,6 @@ class Limits(Record):
     """Correlation from which two images are one."""
 
 
-@dataclass(frozen=True)
-class Index:
-    """The hashes of one set's images, on disk, so that every process can look into them."""
-
-    hashes: npt.NDArray[np.uint64]
-    """All parts of all images, in order."""
-    owners: npt.NDArray[np.int32]
-    """The image that each part belongs to."""
-    firsts: npt.NDArray[np.int64]
-    """Place of each image's first part; one more than there are images."""
-    framed: npt.NDArray[np.int64]
-    """Places of whole and trimmed images among the parts."""
-    prints: "PrintFile"
-    """The prints themselves."""
-
-    @classmethod
-    def write(cls, folder: Path, prints: Iterable[Print]) -> None:
-        """Lay an index down in a folder, holding hashes only in memory."""
-        hashes, owners, framed, places, count = [], [], [], [0], 0
-        folder.mkdir(parents=True)
-        with (folder / "prints.jsonl").open("wb") as file:
-            for number, print_ in enumerate(prints):
-                own = numbers(print_.phashes)
-                hashes.append(own)
-                owners.append(np.full(len(own), number, dtype=np.int32))
-                framed += [count + place for place, letter in enumerate(print_.parts) if letter in "wt"]
-                count += len(own)
-                places.append(places[-1] + file.write(print_.model_dump_json().encode() + b"\n"))
-        np.save(folder / "hashes.npy", np.concatenate([*hashes, np.zeros(0, dtype=np.uint64)]))
-        np.save(folder / "owners.npy", np.concatenate([*owners, np.zeros(0, dtype=np.int32)]))
-        np.save(folder / "framed.npy", np.array(framed, dtype=np.int64))
-        np.save(folder / "places.npy", np.array(places, dtype=np.int64))
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """The index in a folder."""
-        owners = np.load(folder / "owners.npy")
-        places = np.load(folder / "places.npy")
-        return cls(
-            hashes=np.load(folder / "hashes.npy"),
-            owners=owners,
-            firsts=np.searchsorted(owners, np.arange(len(places))),
-            framed=np.load(folder / "framed.npy"),
-            prints=PrintFile(folder / "prints.jsonl", places),
-        )
-
-
-class PrintFile:
-    """Prints on disk, one a line, read one by one."""
-
-    def __init__(self, path: Path, places: npt.NDArray[np.int64]) -> None:
-        self._path = path
-        self._places = places
-
-    def __getitem__(self, number: int) -> Print:
-        start, end = self._places[number : number + 2].tolist()
-        with self._path.open("rb") as file:
-            file.seek(start)
-            return Print.model_validate_json(file.read(end - start))
-
-
 class _Try(NamedTuple):
     """A part of one image that looks like a part of another."""
 
@@ -138,39 +74,43 @@ def search(index: Index, number: int, print_: Print, limits: Limits, picture: Ca
 
     `picture` gives a stored picture by its SHA-256.
     """
-    found = _tries(index, print_, limits.radius_bits)
-    nearest = sorted(found, key=lambda left: (min(found[left]), left))
-    sure = [left for left in nearest if min(found[left]).bits <= SURE_BITS]
-    looked_at = sorted({*sure, *nearest[: limits.neighbours]})
-    matches = (_match(index, left, number, print_, sorted(set(found[left])), limits, picture) for left in looked_at)
-    return [match for match in matches if match is not None]
+    return list(searched(index, limits, picture, [(number, print_)]))
 
 
-def _tries(index: Index, print_: Print, radius: int) -> dict[int, list[_Try]]:
-    """For every image near enough, which parts are near."""
-    among_whole, among_parts = queries(print_)
-    framed = index.hashes[index.framed]
-    found: dict[int, list[_Try]] = {}
-    for query in among_whole:
-        hits = within(query.hash, framed, radius)
-        _note(found, index, query, index.framed[hits.places], hits.bits)
-    for query in among_parts:
-        hits = within(query.hash, index.hashes, radius)
-        _note(found, index, query, hits.places, hits.bits)
+def searched(
+    index: Index, limits: Limits, picture: Callable[[str], bytes], shard: Sequence[tuple[int, Print]]
+) -> Iterator[Match]:
+    """The matches of several numbered images, in order; the index is read once for all of them."""
+    for (number, print_), found in zip(shard, _tries(index, shard, limits.radius_bits), strict=True):
+        nearest = sorted(found, key=lambda left: (min(found[left]), left))
+        sure = [left for left in nearest if min(found[left]).bits <= SURE_BITS]
+        for left in sorted({*sure, *nearest[: limits.neighbours]}):
+            match = _match(index, left, number, print_, sorted(set(found[left])), limits, picture)
+            if match is not None:
+                yield match
+
+
+_Tries = dict[int, list[_Try]]
+"""By image of the index, which of its parts are near."""
+
+
+def _tries(index: Index, shard: Sequence[tuple[int, Print]], radius: int) -> list[_Tries]:
+    """For each image of a shard the images near enough."""
+    asked = [queries(print_) for _, print_ in shard]
+    found: list[_Tries] = [{} for _ in shard]
+    for at, name in enumerate((FRAMED, ALL)):
+        for chunk in index.chunks(name):
+            for tries, of_image in zip(found, asked, strict=True):
+                for query in of_image[at]:
+                    _note(tries, chunk, query, within(query.hash, chunk.hashes, radius))
     return found
 
 
-def _note(
-    found: dict[int, list[_Try]],
-    index: Index,
-    query: Query,
-    places: npt.NDArray[np.int64],
-    bits: npt.NDArray[np.uint8],
-) -> None:
-    owners = index.owners[places]
-    parts = places - index.firsts[owners]
-    for owner, part, apart in zip(owners.tolist(), parts.tolist(), bits.tolist()):
-        found.setdefault(owner, []).append(_Try(apart, query.turn, query.part, part))
+def _note(found: _Tries, chunk: Chunk, query: Query, hits: Hits) -> None:
+    if not len(hits.places):
+        return
+    for (image, part), apart in zip(chunk.images_and_parts(hits.places), hits.bits.tolist(), strict=True):
+        found.setdefault(image, []).append(_Try(apart, query.turn, query.part, part))
 
 
 def _match(
@@ -182,7 +122,7 @@ def _match(
     limits: Limits,
     picture: Callable[[str], bytes],
 ) -> Match | None:
-    other = index.prints[left]
+    other = index[left]
     if not (other.small and print_.small):
         return _blind(left, right, other, print_, tries[0])
     for attempt in tries[:TRIES]:
@@ -232,12 +172,3 @@ def _told(print_: Print, other: Print, attempt: _Try) -> str:
     orientation = f", {turn.name.lower()}" if turn is not None else ""
     one, two = parts_of(print_)[attempt.right_part].kind, parts_of(other)[attempt.left_part].kind
     return f"{one} in {two}{orientation}: pHash {attempt.bits} bits"
-
-
-def searched(
-    folder: Path, limits: Limits, picture: Callable[[str], bytes], shard: Iterable[tuple[int, Print]]
-) -> Iterator[Match]:
-    """The matches of several numbered images, in order."""
-    index = Index.open(folder)
-    for number, print_ in shard:
-        yield from search(index, number, print_, limits, picture)

@@ -5,6 +5,7 @@ Serves the task `classify` only. The card's `repo` is the encoder's OpenCLIP nam
 
 import asyncio
 import io
+import pickle
 from functools import cached_property
 from typing import Any
 
@@ -44,7 +45,7 @@ class _OpenClip:
         try:
             model, preprocess = open_clip.create_model_from_pretrained(self._name)
             return torch, model.eval(), preprocess, open_clip.get_tokenizer(self._name)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError) as error:
             mend = "Give the encoder's full OpenCLIP name, and fetch its weights first where there is no network"
             raise EngineRefused(f"Cannot load {self._name}: {error}", where="openclip", mend=mend) from None
 

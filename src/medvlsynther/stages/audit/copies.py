@@ -6,12 +6,13 @@ from typing import NamedTuple
 from medvlsynther.audit.encoders import Kind, copies, encoder
 from medvlsynther.audit.neighbours import Vectors, nearest
 from medvlsynther.audit.sets import Comparison, Exhibit, Side, comparisons, sides
+from medvlsynther.audit.weights import Weights
 from medvlsynther.context import Context
 from medvlsynther.records import Overlap
 from medvlsynther.rules.overlap.pairs import spread
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 
 
@@ -28,18 +29,20 @@ def run(
     overlaps: Table[Overlap] | None,
     *,
     encoder_kind: Kind,
-    weights: str,
+    weights: Weights,
     least: float = 0.5,
     neighbours: int = 5,
 ) -> Iterator[Overlap]:
     """The pairs found so far, and those that a network finds: layer "copy" for SSCD, "semantic" for CLIP.
 
-    `weights` is the TorchScript file of SSCD or the name of an OpenCLIP model; `least` the score from which a pair
-    counts. The network sees the small grey pictures. An image without one is counted as not checked (no_picture).
+    `weights` is the TorchScript file of SSCD, or the name or "local-dir:<folder>" of an OpenCLIP model; `least` the
+    score from which a pair counts. The network sees the small grey pictures. An image without one is counted as not
+    checked (no_picture).
 
     Raises: MissingExtra, MissingInput: a network that is not there is an error, never another one.
     """
     encode, digest = encoder(encoder_kind, weights)
+    evidence = f"{weights.name}, weights {digest[:16]}"
     yield from overlaps or ()
     found = sides(exhibits, _places)
     vectors: dict[str, Vectors] = {}
@@ -50,13 +53,14 @@ def run(
     for comparison in comparisons(found):
         left, right = (list(units[side.name].values()) for side in comparison)
         ours, theirs = vectors[comparison.left.name], vectors[comparison.right.name]
+        wanted = neighbours + comparison.same_set  # an image is its own nearest
         if encoder_kind == "sscd":
-            pairs = copies(ours, theirs, neighbours, least)
+            pairs = copies(ours, theirs, wanted, least)
         else:
-            pairs = ((near.left, near.right, near.cosine) for near in nearest(ours, theirs, neighbours, least))
+            pairs = ((near.left, near.right, near.cosine) for near in nearest(ours, theirs, wanted, least))
         for one, other, score in pairs:
             if not (comparison.same_set and one >= other):
-                yield from _rows(comparison, left[one], right[other], encoder_kind, score, digest)
+                yield from _rows(comparison, left[one], right[other], encoder_kind, score, evidence)
 
 
 def _places(exhibit: Exhibit) -> list[_Place]:
@@ -80,7 +84,7 @@ def _rows(
     right: list[_Place],
     kind: Kind,
     score: float,
-    digest: str,
+    evidence: str,
 ) -> Iterator[Overlap]:
     for one, other in spread(left, right):
         yield Overlap(
@@ -93,5 +97,5 @@ def _rows(
             score=round(score, 4),
             train_image=one.number,
             test_image=other.number,
-            evidence=f"weights {digest[:16]}",
+            evidence=evidence,
         )

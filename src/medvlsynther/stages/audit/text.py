@@ -1,20 +1,19 @@
 """Layer 5: the same words, whatever case, punctuation, option order or numbers; and what an embedder finds alike."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-import numpy as np
-
+from medvlsynther.audit.encoders import texts_encoder
 from medvlsynther.audit.neighbours import Vectors, nearest
-from medvlsynther.audit.sets import Comparison, Exhibit, comparisons, sides
+from medvlsynther.audit.sets import Comparison, Exhibit, Side, comparisons, sides
 from medvlsynther.audit.texts import Alike, Known, Rules, alike, known
+from medvlsynther.audit.weights import Weights
 from medvlsynther.context import Context
-from medvlsynther.errors import MissingExtra, MissingInput
 from medvlsynther.records import Overlap
 from medvlsynther.rules.overlap.pairs import spread
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 
 DEFAULT = Rules()
@@ -26,28 +25,32 @@ def run(
     overlaps: Table[Overlap] | None,
     *,
     rules: Rules = DEFAULT,
-    embedder: str | None = None,
+    embedder: Weights | None = None,
     neighbours: int = 3,
     least_cosine: float = 0.85,
 ) -> Iterator[Overlap]:
     """The pairs found so far, and every pair of items whose texts are equal or alike.
 
     With `embedder` (a folder of sentence-transformers), also the `neighbours` nearest train items of each test item:
-    a ranking for the judge and for people. An item without any words is counted as not checked (no_text).
+    a ranking for the judge and for people. An item without any words is counted as not checked (no_text),
+    and so is one whose words are hidden in a manifest where an embedder would need them (not_embedded).
 
     Raises: MissingExtra, MissingInput for an embedder that is not there.
     """
+    embed = _embedding(embedder) if embedder else None
     yield from overlaps or ()
     found = sides(exhibits, known)
     for side in found:
         for item in side.items:
             if not item.views and not item.marks:
                 ctx.reject(item.item_id, "no_text", side.name)
+            elif embed and not item.views:
+                ctx.reject(item.item_id, "not_embedded", side.name)
     for comparison in comparisons(found):
         for one in alike(comparison.left.items, comparison.right.items, rules):
             yield from _rows(comparison, one)
-        if embedder is not None:
-            for near in _embedded(comparison, embedder, neighbours, least_cosine):
+        if embed:
+            for near in _embedded(comparison, embed, neighbours, least_cosine):
                 yield from _rows(comparison, near)
 
 
@@ -67,22 +70,42 @@ def _rows(comparison: Comparison[Known], found: Alike) -> Iterator[Overlap]:
         )
 
 
-def _embedded(comparison: Comparison[Known], embedder: str, count: int, least: float) -> Iterator[Alike]:
-    left, right = ([item for item in side.items if item.views] for side in comparison)
-    if not left or not right:
-        return
-    for near in nearest(_vectors(left, embedder), _vectors(right, embedder), count, least):
-        pair = [left[near.left].item_id], [right[near.right].item_id]
-        yield Alike(*pair, "embedding:item", near.cosine, Path(embedder).name)
+class _Embedded(NamedTuple):
+    """The items of a set that have words, and a vector each."""
+
+    ids: list[str]
+    vectors: Vectors
+    by: str
+    """Which weights."""
 
 
-def _vectors(items: Sequence[Known], embedder: str) -> Vectors:
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise MissingExtra("sentence-transformers", "embeddings") from None
-    if not Path(embedder).is_dir():
-        raise MissingInput(f"No folder {embedder!r}", mend="Give the folder of a sentence-transformers model")
-    model = SentenceTransformer(embedder)
-    texts = [next(view.text for view in item.views if view.name in ("item", "stem", "key")) for item in items]
-    return np.asarray(model.encode(texts, show_progress_bar=False), dtype=np.float32)
+def _embedding(weights: Weights) -> Callable[[Side[Known]], _Embedded]:
+    """What makes vectors of a set's items; the network is loaded once, and each set encoded once."""
+    encode = texts_encoder(weights)
+    seen: dict[str, _Embedded] = {}
+
+    def embed(side: Side[Known]) -> _Embedded:
+        if side.name not in seen:
+            items = [item for item in side.items if item.views]
+            seen[side.name] = _Embedded(
+                [item.item_id for item in items],
+                encode([_words(item) for item in items]),
+                f"{weights.name}, weights {weights.digest[:16]}",
+            )
+        return seen[side.name]
+
+    return embed
+
+
+def _words(item: Known) -> str:
+    return next(view.text for view in item.views if view.name in ("item", "stem", "key"))
+
+
+def _embedded(
+    comparison: Comparison[Known], embed: Callable[[Side[Known]], _Embedded], count: int, least: float
+) -> Iterator[Alike]:
+    left, right = embed(comparison.left), embed(comparison.right)
+    if left.ids and right.ids:
+        # In a set with itself, an item is its own nearest.
+        for near in nearest(left.vectors, right.vectors, count + comparison.same_set, least):
+            yield Alike([left.ids[near.left]], [right.ids[near.right]], "embedding:item", near.cosine, left.by)
