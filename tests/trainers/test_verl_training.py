@@ -117,7 +117,7 @@ def exported(folder: Path, counts: tuple[int, ...] = (1, 6, 0, 2), **settings: A
 @pytest.mark.parametrize("measured", [True, False])
 def test_the_data_is_measured_with_the_models_own_processor(measured: bool, model: Path, tmp_path: Path) -> None:
     folder = ModelFolder.at(str(model))
-    material = exported(tmp_path, **({"processor": folder} if measured else {}))
+    material = exported(tmp_path, processor=folder if measured else None)
     count = folder.counter()
     read = ImageStore(material.store.images).read
     pictures = {figure.figure_id: tuple(read(i.sha256 or "") for i in figure.images) for figure in material.figures}
