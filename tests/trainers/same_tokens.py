@@ -1,4 +1,4 @@
-"""Prompts whose token ids every trainer must meet, whatever versions its environment holds; the ids lie beside this file."""
+"""Prompts whose token ids every trainer must meet, whatever its environment holds; the ids lie beside this file."""
 
 import json
 from collections.abc import Callable
