@@ -369,3 +369,40 @@ def test_a_reply_of_ten_megabytes_is_read(unit: str) -> None:
 
 def test_an_answer_in_json_keeps_its_letter() -> None:
     assert read_choice(json.dumps({"final_answer": "C. Right atrium", "confidence": 0.9}), HEART).letter == "C"
+
+
+JUDGED = (
+    ("Option A: no. Option B: yes. Option C: no. Option D: no.", "B"),
+    ("A: no\nB: no\nC: yes\nD: no", "C"),
+    ("A. Left atrium - incorrect\nB. Left ventricle - correct\nC. Right atrium - incorrect", "B"),
+    ("Option A (left atrium): unlikely. Option D (right ventricle): most likely.", "D"),
+    ("A ❌ B ❌ C ✅ D ❌", "C"),
+    ("A) ❌\nB) ✅\nC) ❌\nD) ❌", "B"),
+    ("A: no. B: no. C: no. D: no.", None),
+    ("A: yes. B: yes. C: no. D: no.", None),
+    ("Option A - ruled out. Option B - not correct.", None),
+)
+
+
+@pytest.mark.parametrize(("reply", "letter"), JUDGED)
+def test_a_list_that_judges_options_one_by_one_means_the_one_with_yes(reply: str, letter: str | None) -> None:
+    assert read_choice(reply, HEART).letter == letter
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("I first thought A, but the answer is C.", "C"),
+        ("If A were right we would see more; however the answer is B.", "B"),
+        ("The answer is the second option.", "B"),
+        ("The third option is correct.", "C"),
+        ("I would choose D over B.", "D"),
+        ("All things considered, D.", "D"),
+        ("Between A and B, B.", None),
+        ("option_b", "B"),
+        ("ventricle, right", "D"),
+        ("It is not the left atrium but the right atrium.", "C"),
+    ],
+)
+def test_turns_places_and_closing_words_are_read(reply: str, letter: str | None) -> None:
+    assert read_choice(reply, HEART).letter == letter

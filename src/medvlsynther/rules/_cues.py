@@ -40,7 +40,11 @@ _CHOSEN = re.compile(
     r"|vote\s+for|answer\s+with)\s*:?\s+(?:for\s+)?",
     re.IGNORECASE,
 )
-_CHECKED = re.compile("[✅✔☑✓👉]\ufe0f?[^\\S\n]*(?=\\S)")
+_CHECKED = re.compile(
+    r"(?:^|(?<=[.:!?,;])|(?<=[-.:!?,;*•]\s))[^\S\n]*"
+    "[✅✔☑✓👉]\ufe0f?[^\\S\n]*(?=\\S)",
+    re.MULTILINE,
+)
 _RIGHT = re.compile(
     rf"(?<![\w'-]){_LETTER}(?:[.):]?\s(?:(?!(?<![\w\'-])[A-J](?![\w\'-]))[^.\n✅]){{0,80}}?)?\s+(?:is|seems|appears|looks|must\s+be|would\s+be)\s+(?:to\s+be\s+)?(?:the\s+)?"
     r"(?:(?:only|best|most|more|single|one|clearly|definitely|therefore|thus|indeed|probably)\s+)*"
@@ -79,7 +83,8 @@ _CUES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_CORRECTED, ("wait", "actually", "correction", "scratch", "sorry", "mean", "thought", "no,")),
 )  # fmt: skip
 _HYPOTHETICAL = re.compile(
-    r"\b(?:if|whether|suppose|supposing|assuming|unless|why|thought|instead\s+of|explanation\s+(?:of|for))\b[^.\n;!?]{0,60}$"
+    r"\b(?:if|whether|suppose|supposing|assuming|unless|why|thought|instead\s+of|explanation\s+(?:of|for))\b"
+    r"(?:(?!\b(?:but|however|yet|nevertheless)\b)[^.\n;!?]){0,60}$"
     r"|\b(?:not|isn't|never)\s+(?:(?:the|a|my)\s+)?(?:\w+\s+)?$",
     re.IGNORECASE,
 )

@@ -37,6 +37,7 @@ _NEGATORS = word_set(
 )
 _VERBS = word_set("is are was were seems seem can could would does do did looks look")
 _DENIALS = word_set("not unlikely wrong incorrect excluded ruled absent less")
+_ORDERED = _NEGATORS | _FILLER | word_set("into over under before after above below via then more less between per")
 _LABELLING = word_set(
     "stage grade type class phase group panel figure image level zone region lead label category vitamin hepatitis"
 )
@@ -56,6 +57,7 @@ class Options:
             _table((stems(words), letter) for letter, words in self._full.items()),
             _table((stems(words), letter) for letter in self._full for words in short[letter]),
             _table(("".join(words), letter) for letter, words in self._full.items()),
+            _table((_bag(stems(words)), letter) for letter, words in self._full.items()),
         )
         self._polar = _polarity(self._full)
         self._forms: dict[str, list[tuple[Tokens, str]]] = {}
@@ -75,7 +77,7 @@ class Options:
         words = tokens(text)
         if not words:
             return None
-        keys: tuple[object, ...] = (text.strip(), words, stems(words), stems(words), "".join(words))
+        keys: tuple[object, ...] = (text.strip(), words, stems(words), stems(words), "".join(words), _bag(stems(words)))
         for table, key in zip(self._tables, keys, strict=True):
             if key in table:
                 return table[key]
@@ -178,6 +180,11 @@ def _polarity(full: Mapping[str, Tokens]) -> dict[str, str]:
     )
 
 
+def _bag(words: Tokens) -> Tokens:
+    """The words in any order ("upper right lobe"); () where their order may carry the meaning."""
+    return tuple(sorted(words)) if len(words) > 1 and not _ORDERED.intersection(words) else ()
+
+
 def _within(inner: Tokens, outer: Tokens) -> bool:
     size = len(inner)
     return 0 < size < len(outer) and any(outer[i : i + size] == inner for i in range(len(outer) - size + 1))
@@ -189,7 +196,10 @@ def _covered(start: int, end: int, hits: list[tuple[int, int, str]]) -> bool:
 
 
 def _denied(words: Tokens, start: int, end: int) -> bool:
-    if any(word in _NEGATORS for word in words[max(0, start - 3) : start]):
+    before = words[max(0, start - 3) : start]
+    if "but" in before:  # "not pneumonia but effusion" denies the first alone
+        before = before[before.index("but") + 1 :]
+    if any(word in _NEGATORS for word in before):
         return True
     return end < len(words) and words[end] in _VERBS and any(word in _DENIALS for word in words[end + 1 : end + 4])
 

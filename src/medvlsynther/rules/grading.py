@@ -27,8 +27,8 @@ class Choice(Record):
     letter: str | None = None
     """Letter of the chosen option; None where the reply makes no single choice."""
     rule: str = ""
-    """Which rule found it: "letter", "text", "letter_and_text", "named", "part", "polarity", "ordinal"; with "cue:",
-    "line:" or "thought:" before it where it stood after a cue, on a line of its own, or only in a thought."""
+    """Which rule found it: "letter", "text", "letter_and_text", "named", "part", "polarity", "ordinal", "judged"; with
+    "cue:", "line:" or "thought:" before it where it stood after a cue, on a line of its own, or only in a thought."""
     reason: Reason | None = None
     """Why there is no letter."""
 
@@ -48,7 +48,7 @@ _PREFIX = (
     r"(?:(?:so|thus|therefore|hence|ok|okay|well|final|correct|overall|finally|most\s+likely|probably|likely|definitely|clearly"
     r"|certainly|in\s+(?:conclusion|summary|short)|i\s+(?:think|believe|guess|suspect)|i(?:'d|\s+would)\s+(?:say|guess))\b[,:]?\s+){0,2}"
     r"(?:(?:it's|it\s+is|that's|that\s+is)\s+)?(?:the\s+)?(?:(?:correct|right|best|final)\s+)?"
-    r"(?:(?:option|choice|answer|ans|letter|alternative)\b\s*+(?:is\b)?\s*+[:-]?\s*+)?"
+    r"(?:(?:option|choice|answer|ans|letter|alternative)(?:\b\s*+(?:is\b)?\s*+[:-]?\s*+|_|(?-i:(?=[A-J]\b))))?"
 )
 _PREFACE = re.compile(rf"^{_PREFIX}", re.IGNORECASE)
 _BARE = re.compile(rf"[\s=•·>~-]*+{_PREFIX}[(\[{{\"'<_]*\s*([A-Za-z])\s*[)\]}}\"'>.,;:!?/_]*", re.IGNORECASE)
@@ -67,7 +67,7 @@ _LETTERS = re.compile(r"(?<![\w'])([A-J])(?![\w'])")
 _TRAILING = re.compile(r"(.*\S)\s*[(\[]\s*(?:option\s+)?([A-Za-z])\s*[)\]]\W*", re.DOTALL | re.IGNORECASE)
 _AFTER_LETTER = re.compile(
     r"(?:because|since|as|is|was|it is|best|which|due|for|given|based|fits|seems|would|matches|not|but|and not|rather"
-    r"|with)\b",
+    r"|with|over|instead)\b",
     re.IGNORECASE,
 )
 _DENYING = re.compile(
@@ -79,10 +79,24 @@ _BECAUSE = re.compile(r"\b(?:because|since|as|while|whereas|although|though|give
 _CLAUSE = re.compile(r"[.;\n]|,\s")
 _SENTENCE = re.compile(r"(?<=[.!?。])(?<!(?<!\w)[A-Z]\.)\s+|\n+")
 _ORDINAL = re.compile(
-    r"(?:the\s+)?(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)\s+(?:option|choice|answer|one)\W*",
+    r"(?:the\s+)?(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)\s+(?:option|choice|answer|one)"
+    r"(?:\s+is\s+(?:the\s+)?(?:correct|right|best)(?:\s+(?:one|answer|choice|option))?)?\W*",
     re.IGNORECASE,
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_JUDGED = re.compile(
+    r"(?:^|(?<=[.;,!\n]\s)|(?<=\n))[^\S\n]*(?:[-*•]\s+)?\**(?i:option\s+|choice\s+)?[(\[]?([A-J])[)\]]?\**"
+    r"(?=\s*[.):,–—-]|\s+(?:is|seems|looks)\b|\s+\()"
+)
+_VERDICT = re.compile(
+    r"[^\n]{0,200}?(?:[:,;(\s–—-]|\*\*)(?:(?P<against>(?:is\s+|seems\s+|looks\s+)?(?:not\s+(?:\w+\s+)?(?:correct|right|true|supported"
+    r"|seen|present|likely|consistent|visible)|no|incorrect|wrong|false|(?:very\s+|less\s+|highly\s+)?unlikely|less\s+likely|excluded"
+    r"|ruled\s+out|absent)|[✗✘❌✖]\ufe0f?)|(?P<for>(?:is\s+|seems\s+|looks\s+)?(?:yes|correct|right|true|most\s+likely|best(?:\s+fit)?"
+    r"|the\s+(?:correct|best)\s+(?:answer|option|choice))|[✓✔✅☑]\ufe0f?))[\s.;,!)*]*(?:and\s+)?",
+    re.IGNORECASE,
+)
+_ENDED = re.compile(r"[^\n]{1,200}[,:;–—]\s+[(\[]?([A-J])[)\]]?[.!]?")
+"""A sentence that leads up to a letter: "All things considered, B."."""
 _LONGEST_NAMING = 400
 _LONGEST_FRAME = 120
 """Characters that may stand around an option's text in a phrase that is an answer and nothing else."""
@@ -145,7 +159,7 @@ def _passage(text: str, options: Options, *, tagged: bool) -> Choice | None:
     if not text:
         return None
     whole = _complete(text, options) if len(text) <= _LONGEST_NAMING else None
-    found = whole or _commitment(text, options) or _lines(text, options)
+    found = whole or _commitment(text, options) or _judged(text, options) or _lines(text, options)
     if found is None:
         found = _lead(text, options) if tagged else _one_lead(text, options)
     return found or _loose(text, options, tagged=tagged)
@@ -162,10 +176,30 @@ def _one_lead(text: str, options: Options) -> Choice | None:
 def _commitment(text: str, options: Options) -> Choice | None:
     for words in commitments(text):
         sentence = next(_sentences(words), "")
-        found = _strict(words, options) or _named(_BECAUSE.split(sentence)[0], options) or _named(sentence, options)
+        found = (
+            _strict(words, options)
+            or _ordinal(sentence, options)
+            or _named(_BECAUSE.split(sentence)[0], options)
+            or _named(sentence, options)
+        )
         if found is not None:
             return found.model_copy(update={"rule": f"cue:{found.rule}"}) if found.rule else found
     return None
+
+
+def _judged(text: str, options: Options) -> Choice | None:
+    """A list that judges options one by one, each with yes or no at its end: the one with yes."""
+    starts = [match for match in _JUDGED.finditer(text) if match[1] in options.letters]
+    if len({match[1] for match in starts}) < max(2, len(starts)):
+        return None
+    ends = [match.start() for match in starts[1:]] + [len(text)]
+    verdicts = {match[1]: _VERDICT.fullmatch(text, match.end(), end) for match, end in zip(starts, ends, strict=True)}
+    if not all(verdicts.values()):
+        return None
+    chosen = [letter for letter, verdict in verdicts.items() if verdict and verdict["for"]]
+    return (
+        Choice(letter=chosen[0], rule="judged") if len(chosen) == 1 else Choice(reason="several" if chosen else "none")
+    )
 
 
 def _lines(text: str, options: Options) -> Choice | None:
@@ -319,6 +353,9 @@ def _loose(text: str, options: Options, *, tagged: bool) -> Choice | None:
         return _ordinal(text, options) or _named(text, options) or _part(text, options)
     if len(text) > _LONGEST_NAMING or _HEDGE.search(text):
         return None
+    ended = _ENDED.fullmatch(sentences[-1]) if sentences else None
+    if ended and len(set(_LETTERS.findall(text))) == 1 and ended[1] in options.letters:
+        return _chosen(ended[1], "letter")
     return _named(text, options) or _ordinal(text, options) or (_part(text, options) if len(text) < 60 else None)
 
 
