@@ -12,7 +12,7 @@ from medvlsynther.rules.grading import read_choice
 from medvlsynther.rules.trials import answerable, rotated, unrotated, with_trials
 from medvlsynther.store.table import Table, along
 
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 60
 
 View = Literal["stem", "options", "caption"]

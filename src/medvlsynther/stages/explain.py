@@ -10,7 +10,7 @@ from medvlsynther.records import Figure, Item
 from medvlsynther.rules.grading import read_choice
 from medvlsynther.store.table import Table, along
 
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 500
 
 

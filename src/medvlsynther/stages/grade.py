@@ -7,7 +7,7 @@ from medvlsynther.records import Answer, Graded, Question
 from medvlsynther.rules.scoring.marking import Grader, mark
 from medvlsynther.store.table import Table, along
 
-VERSION = 1
+VERSION = 2
 STREAMS = True
 
 

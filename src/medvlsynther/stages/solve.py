@@ -11,7 +11,7 @@ from medvlsynther.rules.grading import read_choice
 from medvlsynther.rules.trials import with_trials
 from medvlsynther.store.table import Table, along
 
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 400
 
 
