@@ -7,7 +7,8 @@ are a fixed text, or the smallest value that the request's JSON schema allows; `
 
 POST /control takes a JSON object and changes what it does from then on:
 
-    latency_s, capacity, retry_after_s, enforce (schemas), reject_schemas, owner, names, reply (text), drip_s
+    latency_s, capacity, retry_after_s, enforce (schemas), reject_schemas, owner, names, reply (text), drip_s,
+    words (each with its logprob, told where logprobs are asked for; null: they are refused)
     plan: ["ok", "429", "500", "reset", …] faults in order of arrival; cycle: true repeats them for ever
     forget: true drops all images held by name
 
@@ -52,6 +53,7 @@ class Mock:
     names: list[str] = field(default_factory=lambda: ["mock"])
     reply: str = "A mock reply."
     drip_s: float = 0.5
+    words: dict[str, float] | None = field(default_factory=dict)
     plan: list[str] = field(default_factory=list)
     cycle: bool = False
     at_once: int = 0
@@ -179,11 +181,14 @@ class Connection(asyncio.Protocol):
         """A good reply; some faults are in its manner only."""
         mock = self.mock
         asked: dict[str, Any] = {}
-        if b'"schema"' in body or b'"uuid"' in body:
+        if b'"schema"' in body or b'"uuid"' in body or b'"logprobs"' in body:
             asked = orjson.loads(body)
         unknown = self.hold(asked)
         if "response_format" in asked and mock.reject_schemas:
             self.send(400, {"error": {"message": "mock: response_format is not supported"}})
+            return
+        if "logprobs" in asked and mock.words is None:
+            self.send(400, {"error": {"message": "mock: logprobs are not supported"}})
             return
         if unknown is not None:
             self.send(400, {"error": {"message": f"Cache miss for image at index {unknown} but data is not provided."}})
@@ -249,11 +254,15 @@ def payload(mock: Mock, asked: dict[str, Any], size: int, fault: str) -> dict[st
     schema = asked.get("response_format", {}).get("json_schema", {}).get("schema")
     text = json.dumps(smallest(schema)) if schema and mock.enforce else mock.reply
     finish = {"length": "length", "filtered": "content_filter"}.get(fault, "stop")
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    if asked.get("logprobs") and mock.words:
+        told = [{"token": word, "logprob": chance} for word, chance in mock.words.items()]
+        choice["logprobs"] = {"content": [{"token": " ", "logprob": 0.0}, {**told[0], "top_logprobs": told}]}
     return {
         "id": "mock",
         "object": "chat.completion",
         "model": "mock",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
+        "choices": [choice],
         "usage": {"prompt_tokens": size // 400 + 1, "completion_tokens": len(text) // 4 + 1},
     }
 

@@ -2,15 +2,18 @@
 
     python tests/tiny_server.py FOLDER [--faults 429,500,reset,…]
 
-It prints its port and serves on the loopback interface until it is killed. Of every five requests one meets the next
-fault of the list, round and round: an HTTP status, `reset`, `garbage`, `empty` or `cut` (half of the reply's JSON).
-GET /counts says how often each thing happened.
+It prints its port and serves on the loopback interface until it is killed. A `grammar` of plain words is a closed
+choice, whose chances are told as logprobs. Of every five requests one meets the next fault of the list, round and
+round: an HTTP status, `reset`, `garbage`, `empty` or `cut` (half of the reply's JSON). GET /counts says how often each
+thing happened.
 """
 
 import argparse
 import asyncio
 import base64
 import hashlib
+import json
+import math
 from collections import Counter
 from itertools import cycle
 from typing import Any
@@ -59,7 +62,11 @@ class Server:
     async def answer(self, body: dict[str, Any]) -> dict[str, Any]:
         """The model's reply in the protocol's words."""
         sampling = Sampling(
-            temperature=body["temperature"], top_p=body["top_p"], max_tokens=body["max_tokens"], seed=body.get("seed")
+            temperature=body["temperature"],
+            top_p=body["top_p"],
+            max_tokens=body["max_tokens"],
+            seed=body.get("seed"),
+            extend=False,
         )
         reply: Reply | ReplyError
         try:
@@ -67,13 +74,17 @@ class Server:
         except ReplyError as error:
             reply = error
         if isinstance(reply, ReplyError):
-            message, usage, finish = {"role": "assistant", "content": reply.detail}, {}, "length"
+            message, usage, finish = {"role": "assistant", "content": ""}, {}, "stop"
         else:
             details = {"cached_tokens": reply.usage.cached_tokens}
             tokens = (reply.usage.prompt_tokens, reply.usage.reply_tokens)
             usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "prompt_tokens_details": details}
-            message, finish = {"role": "assistant", "content": reply.text}, "stop"
-        return {"choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}
+            message, finish = {"role": "assistant", "content": reply.text}, reply.finish
+        choice = {"index": 0, "message": message, "finish_reason": finish}
+        if isinstance(reply, Reply) and reply.chances:
+            told = [{"token": label, "logprob": math.log(max(p, 1e-30))} for label, p in reply.chances.items()]
+            choice["logprobs"] = {"content": [{"token": reply.text, "top_logprobs": told}]}
+        return {"choices": [choice], "usage": usage}
 
     def request(self, body: dict[str, Any]) -> Request:
         """What the body asks for."""
@@ -91,7 +102,9 @@ class Server:
                 self.images[name] = data
                 images.append(ImageRef(name=name, sha256=name))
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        return Request("asked", PROMPT, slots, images=tuple(images), schema=schema)
+        ways = body.get("grammar", "").removeprefix("root ::= ")
+        labels = tuple(map(json.loads, ways.split(" | "))) if ways else ()
+        return Request("asked", PROMPT, slots, images=tuple(images), schema=schema, labels=labels)
 
     async def models(self, _: web.Request) -> web.Response:
         """One model."""

@@ -14,7 +14,7 @@ from medvlsynther.cards import Model, Prompt, Sampling
 from medvlsynther.engines import _prefixes, transformers
 from medvlsynther.engines._weights import Weights
 from medvlsynther.engines.base import Endpoint, Engine, Reply, ReplyError, Request
-from medvlsynther.errors import EngineRefused
+from medvlsynther.errors import BadSetting, EngineRefused
 from medvlsynther.records import ImageRef
 from medvlsynther.rules.mcq import item_schema
 from tests.tools import tiny
@@ -150,6 +150,32 @@ def test_a_reply_that_its_limit_cuts_is_tried_once_with_twice_the_limit(connect:
     (reply,) = answers(connect(), [asked(1, schema=pair)], longer)
     assert isinstance(reply, Reply)
     assert len(json.loads(reply.text)) == 12
+
+
+def test_a_fixed_budget_keeps_what_it_cut(connect: Connect) -> None:
+    (reply,) = answers(connect(), [asked(1)], Sampling(max_tokens=5, extend=False))
+    assert isinstance(reply, Reply)
+    assert (reply.finish, reply.usage.reply_tokens, reply.attempts) == ("length", 5, 1)
+
+
+def test_labels_have_chances_that_depend_on_no_neighbour(connect: Connect) -> None:
+    requests = [asked(n, (n,) * (n % 2), labels=("yes", "no", "axial")) for n in range(1, 9)]
+    together = answers(connect(batch=8), requests)
+    for reply in together:
+        assert isinstance(reply, Reply)
+        assert sum(reply.chances.values()) == pytest.approx(1.0)
+        assert reply.text == max(reply.chances, key=reply.chances.__getitem__)
+        assert (reply.finish, reply.usage.reply_tokens) == ("stop", 1)
+    for reply, alone in zip(together, answers(connect(batch=1), requests), strict=True):
+        assert reply.chances == pytest.approx(dict(alone.chances), abs=1e-4)
+    mixed = answers(connect(batch=4), [requests[0], asked(1, (1,), schema=STRICT)])
+    assert mixed[0].chances == pytest.approx(dict(together[0].chances), abs=1e-4)
+    assert json.loads(mixed[1].text)
+
+
+def test_labels_that_begin_alike_are_refused(connect: Connect) -> None:
+    (error,) = answers(connect(), [asked(1, labels=("q" * 40, "q" * 41))])
+    assert isinstance(error, BadSetting)
 
 
 def test_greedy_replies_are_what_generate_gives(connect: Connect, folder: Path) -> None:

@@ -13,14 +13,14 @@ from typing import Any
 from medvlsynther import catalog
 from medvlsynther.cards import Model
 from medvlsynther.context import Context
-from medvlsynther.engines.base import Endpoint, Request
+from medvlsynther.engines.base import Endpoint, Reply, Request
 from medvlsynther.executors.local import Local
 from medvlsynther.progress import Board, Budget, Meter
 from medvlsynther.records import ArticleRef, Figure, ImageRef, Item, Licence, Origin, Record, Reject
 from medvlsynther.store.layout import Store
 from medvlsynther.store.table import Table, TableWriter
 
-Answer = Callable[[Request], str]
+Answer = Callable[[Request], str | Reply]
 Tables = Mapping[str, Sequence[Record] | None]
 SCRIPTED = "scripted_answers"
 ORIGIN = Origin(prompt="p", prompt_hash="0", model="m", model_hash="0")
@@ -75,7 +75,7 @@ def run_stage(
     store = Store(folder / "store")
     store.prepare()
     part = folder / "part"
-    part.mkdir(exist_ok=True)
+    part.mkdir(parents=True, exist_ok=True)
     module = ModuleType(SCRIPTED)
     module.answer = answer  # type: ignore[attr-defined]
     sys.modules[SCRIPTED] = module

@@ -33,7 +33,8 @@ def question(number: int, **changes: Any) -> Question:
 
 
 def answered(folder: Path, questions: list[Question], answer: Callable[[Request], Any], **settings: Any) -> Outcome:
-    return run_stage("answer", folder, {"questions": questions}, answer, model=model(), **settings)
+    tables: Tables = {"questions": questions, "checkpoints": None}
+    return run_stage("answer", folder, tables, answer, model=model(), **settings)
 
 
 def scored(folder: Path, questions: list[Question], answers: list[Answer]) -> Outcome:
@@ -46,6 +47,21 @@ def scored(folder: Path, questions: list[Question], answers: list[Answer]) -> Ou
 
 def says(letter_of: Callable[[Request], str]) -> Callable[[Request], str]:
     return lambda request: f"<answer>{letter_of(request)}</answer>"
+
+
+def test_the_likeliest_letter_is_the_answer_in_every_order_of_the_options(tmp_path: Path) -> None:
+    """A simulated model that always finds the pleural effusion likeliest, and says something else."""
+
+    def likely(request: Request) -> Reply:
+        assert request.labels == tuple(request.slots["options"])
+        right = next(k for k, text in request.slots["options"].items() if text == "Pleural effusion")
+        return Reply(request, "unclear", chances={k: 0.6 if k == right else 0.1 for k in request.labels})
+
+    questions = [question(n, answer="A") for n in range(4)]
+    found = answered(tmp_path, questions, likely, reply="letter", prompt=Prompt.load("letter"), controls=("rotations",))
+    graded = run_stage("grade", tmp_path, {"answers": found.rows, "questions": questions}).rows
+    assert len(graded) == 4 * 5
+    assert all(grade.correct for grade in graded)
 
 
 def test_every_question_is_answered_once_in_every_way(tmp_path: Path) -> None:

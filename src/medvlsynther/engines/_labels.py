@@ -13,9 +13,12 @@ AROUND = " \t\r\n\"'`*.:(▁Ġ"
 """What may stand before a word, or mark its beginning in a vocabulary."""
 
 
-def level(word: str) -> str:
-    """A word without case and without what may stand around it."""
-    return word.strip(AROUND).casefold()
+def begins(label: str, word: str) -> bool:
+    """Whether a word, without what may stand around it, begins a label. Only a single letter has a case."""
+    word = word.strip(AROUND)
+    if len(label) > 1:
+        label, word = label.casefold(), word.casefold()
+    return bool(word) and label.startswith(word)
 
 
 def chances(first: Iterable[tuple[str, float]], labels: Sequence[str]) -> Mapping[str, float]:
@@ -25,8 +28,7 @@ def chances(first: Iterable[tuple[str, float]], labels: Sequence[str]) -> Mappin
     """
     mass = dict.fromkeys(labels, 0.0)
     for word, probability in first:
-        begun = level(word)
-        fitting = [label for label in labels if begun and level(label).startswith(begun)]
+        fitting = [label for label in labels if begins(label, word)]
         if len(fitting) == 1 and probability > 0.0:
             mass[fitting[0]] += probability
     total = sum(mass.values())

@@ -24,6 +24,9 @@ REPLY_TOKENS = 600
 Control = Literal["no_image", "blank", "other_image", "rotations"]
 """Without the image, with a grey one of its size, with another question's; with the options in every cyclic order."""
 
+Form = Literal["text", "letter"]
+"""The reply as it comes, or one letter: the likeliest, where the server tells how likely each is."""
+
 GREY = 127
 
 
@@ -50,6 +53,7 @@ def run(
     beside: tuple[Model, ...] = (),
     controls: tuple[Control, ...] = (),
     seed: int = 0,
+    reply: Form = "text",
     prompt: Prompt = Prompt.load("answer"),
     sampling: Sampling = Sampling(max_tokens=4096, extend=False),
 ) -> Iterator[Answer]:
@@ -57,8 +61,9 @@ def run(
 
     `beside` names models to compare with. `sampling` sets rollouts, temperature and the budget for thoughts and answer
     together, which is fixed unless `extend` says otherwise: a reply that it cuts is an answer, marked as truncated.
-    Controls are asked once a question. Questions whose words name letters are not rotated; questions without
-    an image have no image controls. Another question's image is drawn within its data set.
+    With `reply: letter`, and a prompt that asks for no thoughts, the options' letters are the only replies. Controls
+    are asked once a question. Questions whose words name letters are not rotated; questions without an image have no
+    image controls. Another question's image is drawn within its data set.
 
     Models that were trained above answer first, known by their weights wherever they lie; `model` and `beside` then
     stand beside them.
@@ -70,7 +75,7 @@ def run(
     if len({each.name for each in models}) < len(models):
         raise BadSetting("A model is named twice", where="answer.beside", mend="Name each model once")
     looks = _looks(ctx, questions, controls, sampling.rollouts, seed)
-    asked = [(each, ctx.answers(each, _requests(questions, looks, prompt), sampling)) for each in models]
+    asked = [(each, ctx.answers(each, _requests(questions, looks, prompt, reply), sampling)) for each in models]
     for question in questions:
         for each, answers in asked:
             if question.fault:
@@ -98,15 +103,18 @@ def calls(settings: Mapping[str, Any]) -> tuple[int, int]:
     """At most so many requests a question and model, and tokens of each reply."""
     image_controls = sum(control != "rotations" for control in settings["controls"])
     looks = int(settings["sampling"].rollouts) + image_controls + 4 * ("rotations" in settings["controls"])
-    return looks, REPLY_TOKENS
+    return looks, 1 if settings["reply"] == "letter" else REPLY_TOKENS
 
 
-def _requests(questions: Iterable[Question], looks: Looks, prompt: Prompt) -> Iterator[Request]:
+def _requests(questions: Iterable[Question], looks: Looks, prompt: Prompt, form: Form) -> Iterator[Request]:
     for question in questions:
         if question.fault is None:
             for look in looks(question):
                 slots = {"question": question.question, "options": look.options}
-                yield Request(question.question_id, prompt, slots, look.images, sample=look.rollout, about=question)
+                labels = tuple(look.options) if form == "letter" else ()
+                yield Request(
+                    question.question_id, prompt, slots, look.images, labels=labels, sample=look.rollout, about=question
+                )
 
 
 def _answer(question: Question, model: Model, look: Look, came: Reply | Failure | str) -> Answer:
@@ -120,7 +128,8 @@ def _answer(question: Question, model: Model, look: Look, came: Reply | Failure 
         shown=look.shown,
     )
     if isinstance(came, Reply):
-        found: dict[str, str] = {"text": came.text, "reasoning": came.reasoning, "finish": came.finish}
+        text = max(came.chances, key=came.chances.__getitem__) if came.chances else came.text
+        found: dict[str, str] = {"text": text, "reasoning": came.reasoning, "finish": came.finish}
     else:
         found = {"failure": came if isinstance(came, str) else came.reason, "finish": "error"}
     return answer.model_copy(update=found)
