@@ -86,7 +86,8 @@ bench-audit: install-test
 REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
 
 test-torch: .venv-torch/.installed
-	$(REAL) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py tests/test_real_inference.py
+	$(REAL) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py \
+	  tests/test_real_inference.py tests/test_real_evaluation.py
 
 # The same behind llama.cpp's server, which is built once: some ten minutes of a core.
 test-llama: .venv-torch/.installed
