@@ -70,7 +70,7 @@ def test_every_recipe_plans(ref: str, tmp_path_factory: pytest.TempPathFactory) 
     stages = load_recipe(ref).stages
     sets = [f"{name}.path={folder}" for name, settings in stages.items() if "path" in (settings or {})]
     sets += ["answer.model=lexical"] if "answer" in stages else []
-    after = None
+    after = "quickstart" if "collect" not in stages and {"train.sft", "train.grpo"} & set(stages) else None
     if "decide" in stages:
         after = "quickstart"
         sets.append(f"decide.reviews={folder}")
