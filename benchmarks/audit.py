@@ -151,7 +151,8 @@ def image_job(count: int) -> None:
     """Search 1,000 images among `count`, by hashes of 20 parts each; some are near by chance."""
     import numpy as np
 
-    from medvlsynther.audit.search import Index, Limits, searched
+    from medvlsynther.audit.index import Index
+    from medvlsynther.audit.search import Limits, searched
     from medvlsynther.audit.sets import Print
 
     def prints(number: int, seed: int) -> list[Print]:
@@ -170,8 +171,7 @@ def image_job(count: int) -> None:
         ]
 
     with tempfile.TemporaryDirectory() as folder:
-        index = Path(folder) / "index"
-        Index.write(index, prints(count, 1))
+        index = Index.write(Path(folder) / "index", prints(count, 1))
         shard = list(enumerate(prints(QUERIES, 2)))
         print(len(list(searched(index, Limits(), lambda _: b"", shard))), "matches")
 

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
+from medvlsynther.audit.index import Index
 from medvlsynther.audit.plant import IMAGE_CHANGES, TEXT_CHANGES, Dice, Wording, as_jpeg
 from medvlsynther.audit.prints import printed
-from medvlsynther.audit.index import Index
 from medvlsynther.audit.search import Limits, search
 from medvlsynther.audit.sets import Exhibit, Print
 from medvlsynther.audit.texts import Known, Rules, alike

@@ -26,6 +26,9 @@ GROUP_ROWS = 256
 SHARD_BYTES = 400 << 20
 """Bytes of images after which a shard ends."""
 
+SHARD_GROUPS = 128
+"""Most groups of a shard: small images would make shards whose footers fill memory."""
+
 IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 """The type that loaders decode: encoded bytes, and a file name for people."""
 
@@ -85,6 +88,7 @@ class _Split:
     buffer: list[Mapping[str, Any]] = field(default_factory=list)
     group_bytes: int = 0
     shard_bytes: int = 0
+    shard_groups: int = 0
 
 
 class Shards:
@@ -119,9 +123,10 @@ class Shards:
 
     def _flush(self, split: str, part: _Split) -> None:
         """Write the waiting rows as one group, into a new shard where this one has enough."""
-        if part.writer is not None and part.shard_bytes + part.group_bytes > SHARD_BYTES:
+        full = part.shard_bytes + part.group_bytes > SHARD_BYTES or part.shard_groups >= SHARD_GROUPS
+        if part.writer is not None and full:
             part.writer.close()
-            part.writer, part.shard_bytes = None, 0
+            part.writer, part.shard_bytes, part.shard_groups = None, 0, 0
         if part.writer is None:
             part.paths.append(self._folder / f".{split}-{len(part.paths):05d}.part")
             part.writer = pq.ParquetWriter(
@@ -134,6 +139,7 @@ class Shards:
         table = pa.Table.from_pylist(part.buffer, schema=self._schema)
         part.writer.write_table(table, row_group_size=max(1, len(part.buffer)))
         part.shard_bytes += part.group_bytes
+        part.shard_groups += 1
         part.buffer, part.group_bytes = [], 0
 
     def __enter__(self) -> Self:

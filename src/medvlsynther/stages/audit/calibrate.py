@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Iterator
 
 from medvlsynther.audit.calibration import BUNDLED, Bench, Case, Power, chosen, power, text_counts
+from medvlsynther.audit.index import Index
 from medvlsynther.audit.plant import IMAGE_CHANGES
-from medvlsynther.audit.search import Index, Limits
+from medvlsynther.audit.search import Limits
 from medvlsynther.audit.sets import Exhibit, Print
 from medvlsynther.audit.texts import Known, Rules, known
 from medvlsynther.context import Context

@@ -1,21 +1,24 @@
 """Layers 1 and 2: the same bytes, the same pixels, and the same picture after whatever is usually done to one."""
 
+import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from medvlsynther.audit.search import Index, Limits, Match, searched
-from medvlsynther.audit.sets import Comparison, Exhibit, Print, Side, comparisons, sides
+from medvlsynther.audit.index import Index, IndexWriter
+from medvlsynther.audit.search import Limits, Match, searched
+from medvlsynther.audit.sets import Comparison, Exhibit, Print, Role, Side, comparisons
 from medvlsynther.context import Context
 from medvlsynther.records import Overlap
-from medvlsynther.rules.overlap.pairs import grouped, joined, spread
+from medvlsynther.rules.overlap.pairs import spread
 from medvlsynther.store.images import ImageStore
+from medvlsynther.store.scratch import Scratch
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 
 DEFAULT = Limits()
@@ -31,75 +34,141 @@ class _Place(NamedTuple):
     number: int
 
 
-class _Shown(NamedTuple):
-    """An item and its images."""
-
-    item_id: str
-    images: tuple[Print, ...]
-
-
 def run(
     ctx: Context, exhibits: Table[Exhibit], overlaps: Table[Overlap] | None, *, limits: Limits = DEFAULT
 ) -> Iterator[Overlap]:
     """The pairs found so far, and every pair of items that have an image in common; all images of an item count.
 
-    An image that could not be opened or decoded is counted under its reason: it was not checked.
+    An image that could not be opened or decoded is counted under its reason: it was not checked. Sets are compared on
+    disk, so that memory does not grow with them.
     """
     yield from overlaps or ()
-    found = sides(exhibits, lambda exhibit: _Shown(exhibit.item_id, exhibit.images))
-    for side in found:
-        for item in side.items:
-            for number, image in enumerate(item.images):
-                if image.fault:
-                    ctx.reject(f"{item.item_id}:{number}", image.fault, image.name)
-    for comparison in comparisons(found):
-        yield from _compared(ctx, comparison, limits)
+    with Scratch(ctx.folder) as scratch:
+        root = ctx.folder / "index"
+        sets = _laid_down(ctx, exhibits, scratch, root)
+        for comparison in comparisons(_sides(exhibits)):
+            yield from _Compared(ctx, comparison, sets, scratch, limits).pairs()
+        shutil.rmtree(root)
 
 
-class _Units(NamedTuple):
-    """The distinct images of a set, and where each stands."""
-
-    prints: list[Print]
-    places: list[list[_Place]]
-
-
-def _units(side: Side[_Shown]) -> _Units:
-    groups: dict[str, list[_Place]] = {}
-    prints: dict[str, Print] = {}
-    for item in side.items:
-        for number, image in enumerate(item.images):
-            if image.fault is None and image.unit:
-                groups.setdefault(image.unit, []).append(_Place(item.item_id, number))
-                prints.setdefault(image.unit, image)
-    return _Units(list(prints.values()), list(groups.values()))
+def _sides(exhibits: Table[Exhibit]) -> list[Side[None]]:
+    """The sets in order of appearance, without their items."""
+    found: dict[str, Side[None]] = {}
+    for name, role, within in exhibits.columns("set_name", "role", "within"):
+        if name not in found:
+            found[name] = Side(name, _role(role), within)
+    return list(found.values())
 
 
-def _compared(ctx: Context, comparison: Comparison[_Shown], limits: Limits) -> Iterator[Overlap]:
-    left = _units(comparison.left)
-    right = left if comparison.same_set else _units(comparison.right)
-    certain: dict[tuple[int, int], Match] = {}
-    for match in _equal(left, right):
-        certain.setdefault((match.left, match.right), match)
-    for match in certain.values():
-        yield from _pairs(comparison, left, right, match)
-    folder = ctx.folder / "index"
-    Index.write(folder, left.prints)
-    work = partial(_looked_up, folder, ctx.store.images, limits)
-    for match in ctx.map(work, _shards(right.prints)):
-        if (match.left, match.right) not in certain and not (comparison.same_set and match.left >= match.right):
-            yield from _pairs(comparison, left, right, match)
-    shutil.rmtree(folder)
+def _role(text: str) -> Role:
+    roles: tuple[Role, ...] = ("train", "validation", "test")
+    return roles[roles.index(text)]
 
 
-def _equal(left: _Units, right: _Units) -> Iterator[Match]:
-    """Images with equal bytes or equal pixels; an image and itself too, since several items may show it."""
-    for what, keys in (("sha256", lambda image: image.digests), ("pixels", lambda image: (image.pixels,))):
-        ours, theirs = (
-            grouped((key, number) for number, image in enumerate(units.prints) for key in keys(image) if key)
-            for units in (left, right)
-        )
-        for _, lefts, rights in joined(ours, theirs):
-            yield from (Match(one, other, what, 1.0, "equal") for one in lefts for other in rights)
+class _Set:
+    """The distinct images of a set, each with a number, and where each stands."""
+
+    def __init__(self, folder: Path, scratch: Scratch) -> None:
+        self.folder = folder
+        self._writer = IndexWriter(folder)
+        self._numbers, self._places, self._keys = scratch.lists(), scratch.lists(), scratch.lists()
+
+    @property
+    def index(self) -> Index:
+        """The prints of its images."""
+        return Index(self.folder)
+
+    def add(self, image: Print, place: _Place) -> None:
+        """Note an image of an item."""
+        known = self._numbers.of(image.unit)
+        number = known[0] if known else str(self._writer.add(image))
+        if not known:
+            self._numbers.add(image.unit, number)
+            for what, key in _certain(image):
+                self._keys.add(f"{what} {key}", number)
+        self._places.add(number, json.dumps(place))
+
+    def close(self) -> None:
+        """End writing."""
+        self._writer.__exit__(None, None, None)
+
+    def places(self, number: int) -> list[_Place]:
+        """Where an image stands."""
+        return [_Place(*json.loads(text)) for text in self._places.of(str(number))]
+
+    def equal(self, image: Print) -> Mapping[int, str]:
+        """The images with equal bytes or equal pixels, and which of the two."""
+        found: dict[int, str] = {}
+        for what, key in _certain(image):
+            for number in self._keys.of(f"{what} {key}"):
+                found.setdefault(int(number), what)
+        return found
+
+
+def _certain(image: Print) -> Iterator[tuple[str, str]]:
+    """What makes two images the same for certain."""
+    yield from (("sha256", digest) for digest in dict.fromkeys(image.digests) if digest)
+    if image.pixels:
+        yield "pixels", image.pixels
+
+
+def _laid_down(ctx: Context, exhibits: Table[Exhibit], scratch: Scratch, root: Path) -> dict[str, _Set]:
+    """Every set of the table."""
+    sets: dict[str, _Set] = {}
+    for exhibit in exhibits:
+        if exhibit.set_name not in sets:
+            sets[exhibit.set_name] = _Set(root / str(len(sets)), scratch)
+        for number, image in enumerate(exhibit.images):
+            if image.fault:
+                ctx.reject(f"{exhibit.item_id}:{number}", image.fault, image.name)
+            elif image.unit:
+                sets[exhibit.set_name].add(image, _Place(exhibit.item_id, number))
+    for one in sets.values():
+        one.close()
+    return sets
+
+
+class _Compared:
+    """Two sets, or one with itself."""
+
+    def __init__(
+        self, ctx: Context, comparison: Comparison[None], sets: Mapping[str, _Set], scratch: Scratch, limits: Limits
+    ) -> None:
+        self._ctx, self._comparison, self._limits = ctx, comparison, limits
+        self._left, self._right = sets[comparison.left.name], sets[comparison.right.name]
+        self._known = scratch.keys()
+        """Pairs of images that are certain."""
+
+    def pairs(self) -> Iterator[Overlap]:
+        """The pairs of items: first those with equal images, then those with alike ones, in order of the right set."""
+        for right, image in enumerate(self._right.index):
+            for left, what in self._left.equal(image).items():
+                self._known.add(f"{left} {right}")
+                yield from self._rows(Match(left, right, what, 1.0, "equal"))
+        work = partial(_looked_up, self._left.folder, self._ctx.store.images, self._limits)
+        for match in self._ctx.map(work, _shards(self._right.index)):
+            again = self._comparison.same_set and match.left >= match.right
+            if not again and f"{match.left} {match.right}" not in self._known:
+                yield from self._rows(match)
+
+    def _rows(self, match: Match) -> Iterator[Overlap]:
+        same_set = self._comparison.same_set
+        lefts, rights = self._left.places(match.left), self._right.places(match.right)
+        for one, other in spread(lefts, rights, same_set=same_set and match.left == match.right):
+            if same_set and one.item_id == other.item_id:
+                continue
+            yield Overlap(
+                train_set=self._comparison.left.name,
+                train_id=one.item_id,
+                test_set=self._comparison.right.name,
+                test_id=other.item_id,
+                layer={"sha256": "bytes", "pixels": "pixels"}.get(match.measure, "perceptual"),
+                measure=match.measure,
+                score=round(match.score, 4),
+                train_image=one.number,
+                test_image=other.number,
+                evidence=match.evidence,
+            )
 
 
 def _shards(prints: Iterable[Print]) -> Iterator[list[tuple[int, Print]]]:
@@ -110,23 +179,4 @@ def _shards(prints: Iterable[Print]) -> Iterator[list[tuple[int, Print]]]:
 
 def _looked_up(folder: Path, store: Path, limits: Limits, shard: list[tuple[int, Print]]) -> Iterator[Match]:
     """The matches of some images, in whichever process."""
-    return searched(folder, limits, ImageStore(store).read, shard)
-
-
-def _pairs(comparison: Comparison[_Shown], left: _Units, right: _Units, match: Match) -> Iterator[Overlap]:
-    same_unit = comparison.same_set and match.left == match.right
-    for one, other in spread(left.places[match.left], right.places[match.right], same_set=same_unit):
-        if comparison.same_set and one.item_id == other.item_id:
-            continue
-        yield Overlap(
-            train_set=comparison.left.name,
-            train_id=one.item_id,
-            test_set=comparison.right.name,
-            test_id=other.item_id,
-            layer={"sha256": "bytes", "pixels": "pixels"}.get(match.measure, "perceptual"),
-            measure=match.measure,
-            score=round(match.score, 4),
-            train_image=one.number,
-            test_image=other.number,
-            evidence=match.evidence,
-        )
+    return searched(Index(folder), limits, ImageStore(store).read, shard)
