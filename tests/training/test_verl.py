@@ -84,7 +84,7 @@ def test_what_was_measured_and_guarded_reaches_verl(tmp_path: Path) -> None:
     assert (found["data.filter_overlong_prompts"], found["data.truncation"]) == ("False", "error")
     assert (found["data.seed"], found["actor_rollout_ref.actor.data_loader_seed"]) == ("7", "7")
     assert found["trainer.resume_mode"] == "auto"
-    assert found["trainer.default_local_dir"] == f"'{tmp_path}/lasting/{CHECKPOINTS}'"
+    assert found["trainer.default_local_dir"] == f"{tmp_path}/lasting/{CHECKPOINTS}"
     assert found["actor_rollout_ref.actor.ppo_max_token_len_per_gpu"] == str(packed_tokens(Trainer.load("grpo-7b")))
     assert written(tmp_path, shuffle=False)["data.shuffle"] == "False"
 
@@ -138,7 +138,7 @@ def test_groups_without_signal_are_replaced_where_verl_can(tmp_path: Path) -> No
 def test_validation_files_are_used_where_they_are(tmp_path: Path) -> None:
     facts = FACTS.model_copy(update={"validation": ("/data/validation-0.parquet",)})
     found = keys(overrides(job(tmp_path), Place(), facts, 8, "0.9.1"))
-    assert found["data.val_files"] == "['/data/validation-0.parquet']"
+    assert found["data.val_files"] == "[/data/validation-0.parquet]"
     assert (found["trainer.test_freq"], found["trainer.val_before_train"]) == ("50", "True")
     assert written(tmp_path)["trainer.test_freq"] == "-1"
 

@@ -20,7 +20,8 @@ def run(
 ) -> None:
     """Print steps, wires, what is done, and what the rest will ask and cost. Nothing runs.
 
-    Counts above finished steps are upper bounds; tokens are estimates.
+    Counts above finished steps are upper bounds; tokens are estimates. For a training: memory of each GPU, steps, hours
+    and what would be run.
 
     Examples:
 
@@ -52,6 +53,10 @@ def _one(estimates: list[Estimate]) -> None:
             f"{sum(e.prompt_tokens for e in asked):,} prompt and {sum(e.reply_tokens for e in asked):,} reply tokens, "
             f"at most {sum(e.price for e in asked):,.2f} at the site's prices."
         )
+    for each in todo:
+        if each.training:
+            for line in (*each.training.lines(), *each.training.commands):
+                say(f"{each.step.name}: {line}")
 
 
 def _several(plans: dict[str, list[Step]], store: Store) -> None:

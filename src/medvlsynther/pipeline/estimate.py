@@ -5,18 +5,21 @@ estimates: four characters a token, and the model card's pixels a token for imag
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import fmean
 from typing import Any
 
-from medvlsynther.cards import Model, Prompt, Sampling
+from medvlsynther.cards import Model, Prompt, Sampling, Trainer
 from medvlsynther.engines.base import Usage
 from medvlsynther.pipeline.plan import Step
 from medvlsynther.pipeline.site import Site
 from medvlsynther.records import Figure
 from medvlsynther.store.layout import Store
 from medvlsynther.store.table import Table
+from medvlsynther.training.base import Place
+from medvlsynther.training.forecast import Forecast, forecast
+from medvlsynther.training.steps import planned
 
 CHARS_A_TOKEN = 4
 SAMPLE = 200
@@ -54,6 +57,8 @@ class Estimate:
     """Reply tokens in all."""
     price: float = 0.0
     """At the site's prices, nothing cached."""
+    training: Forecast | None = None
+    """What a training takes; None for every other step, and once it is done."""
 
 
 def estimate(steps: list[Step], store: Store, site: Site) -> list[Estimate]:
@@ -71,8 +76,21 @@ def estimate(steps: list[Step], store: Store, site: Site) -> list[Estimate]:
         found = Estimate(step, manifest is not None, rows_in, rows[step.id])
         if step.models and manifest is None and rows_in is not None:
             found = _asking(found, rows_in, _material(step, store), site)
+        if isinstance(step.settings.get("trainer"), Trainer) and manifest is None:
+            found = replace(found, training=_training(step, rows_in, store, site))
         estimates.append(found)
     return estimates
+
+
+def _training(step: Step, rows: int | None, store: Store, site: Site) -> Forecast | None:
+    """The forecast of a training; None for a step that only names a trainer, such as merging."""
+    export, before = step.inputs.get("questions"), step.inputs.get("checkpoints")
+    if export is None:
+        return None
+    job, backend = planned(
+        step.settings, before.name if before else None, store.step(export.id), store.training / step.id
+    )
+    return forecast(job, backend, site.training.get(backend) or Place(), rows)
 
 
 def _asking(base: Estimate, rows: int, material: Material, site: Site) -> Estimate:

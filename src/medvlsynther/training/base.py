@@ -32,6 +32,8 @@ class Place(Record):
     """Command that starts the training processes, instead of the backend's own: (torchrun, --nproc-per-node, "4")."""
     gpus: int | None = Field(default=None, ge=0)
     """GPUs to use; None: all that are visible."""
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
+    """Memory of each, to plan with; None: 80, as the published runs had."""
     nodes: int = Field(default=1, ge=1)
     """Machines."""
     log_to: Literal["none", "tensorboard", "wandb"] = "none"

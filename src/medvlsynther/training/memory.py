@@ -200,13 +200,17 @@ def _shown(value: object) -> str:
 
 
 def advice(card: Trainer, backend: str, gpus: int, memory_bytes: float) -> list[Advice]:
-    """What makes it fit, the least change first: cheaper computing, more GPUs, adapters. Empty where nothing does."""
+    """What makes it fit, the least change first: cheaper computing, more GPUs, adapters. Empty where nothing does.
+
+    GRPO by TRL runs on one GPU, whatever there is.
+    """
     found = []
     cheaper = _until_fits(card, backend, gpus, memory_bytes, _cheaper(card))
     if cheaper:
         found.append(Advice(cheaper, gpus, ""))
+    alone = backend == "trl" and card.method == "grpo"
     more = next((n for n in _doubled(gpus) if fits(card, backend, n, memory_bytes)), None)
-    if more:
+    if more and not alone:
         found.append(Advice({}, more, ""))
     if card.lora_rank is None:
         adapters: dict[str, Any] = {"lora_rank": LORA_RANK}

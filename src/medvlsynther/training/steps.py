@@ -53,16 +53,9 @@ def train(
     chosen = trainer.changed(change)
     name = backend or chosen.backend
     module: Backend = catalog.module("training.backends", name)
-    job = Job(
-        method=method,
-        card=chosen,
-        card_name=trainer.name,
-        card_hash=trainer.hash,
-        seed=seed,
-        initial=_initial(checkpoints, chosen, ctx.store),
-        data=str((questions.path.parent / DATASET).absolute()),
-        folder=str(ctx.lasting.absolute()),
-    )
+    initial = _initial(checkpoints, chosen, ctx.store)
+    job = _job(trainer, chosen, seed, initial, questions.path.parent, ctx.lasting)
+    assert job.method == method, "examine lets no other pass"
     _check_rows(questions, chosen)
     place = ctx.place(name)
     model = launch(job, module, place, ctx.progress)
@@ -81,6 +74,30 @@ def examine(method: Literal["sft", "grpo"], settings: Mapping[str, Any], sources
     if sources["questions"] != module.EXPORT:
         what = f"The rows come from {sources['questions']}, not from {module.EXPORT}"
         raise BadSetting(what, mend=f"Put {module.EXPORT} right before the training")
+
+
+def planned(step: Mapping[str, Any], begins: str | None, rows: Path, folder: Path) -> tuple[Job, str]:
+    """The job that a step with such settings will be, and its backend.
+
+    `begins` names the training whose model it goes on with, `rows` is the folder of the export's step.
+    """
+    trainer: Trainer = step["trainer"]
+    card = trainer.changed(step["change"])
+    initial = f"<model of {begins}>" if begins else card.base
+    return _job(trainer, card, step["seed"], initial, rows, folder), step["backend"] or card.backend
+
+
+def _job(trainer: Trainer, card: Trainer, seed: int, initial: str, rows: Path, folder: Path) -> Job:
+    return Job(
+        method=card.method,
+        card=card,
+        card_name=trainer.name,
+        card_hash=trainer.hash,
+        seed=seed,
+        initial=initial,
+        data=str((rows / DATASET).absolute()),
+        folder=str(folder.absolute()),
+    )
 
 
 def _initial(checkpoints: Table[Checkpoint] | None, card: Trainer, store: Store) -> str:
@@ -105,4 +122,4 @@ def _check_rows(questions: Table[Question], card: Trainer) -> None:
         )
 
 
-__all__ = ["train"]
+__all__ = ["examine", "planned", "train"]

@@ -5,6 +5,7 @@ another reward is taken in silence. So the keys that moved stand in one table, a
 know is refused.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ MOST_DRAWS = 10
 WEIGHTS_SHARE = 0.25
 """Part of a GPU that the rollout engine's weights may take before they are split over several."""
 USUAL_BYTES = 80e9
+PLAIN = re.compile(r"(?:/|[A-Za-z][\w.-]*/)[\w./-]+", re.ASCII)
+"""Paths and hub ids that need no quotes."""
 ACTOR, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 
 
@@ -215,11 +218,13 @@ def _trainer(job: Job, place: Place, facts: Facts, gpus: int, era: Era) -> Itera
 
 
 def quoted(text: str) -> str:
-    """A string as Hydra's grammar reads it back: quotes are escaped, and so are interpolations.
+    """A string as Hydra's grammar reads it back: ordinary paths as they are, all else in quotes, which are escaped.
 
     Source: Hydra 1.3, override grammar: inside quotes a backslash counts only before a quote, or before another one
     that stands before a quote.
     """
+    if PLAIN.fullmatch(text):
+        return text
     escaped, backslashes = [], 0
     for letter in text.replace("${", "\\${") + "'":
         if letter == "\\":
