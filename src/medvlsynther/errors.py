@@ -11,8 +11,10 @@ MedvlsyntherError
  │    ├── BatchWaits           requests were written for a batch, and no more can be done before its replies come
  │    ├── TrainingStopped      a training ended early; its checkpoints stay, and running again resumes
  │    ├── BudgetSpent          the money or the tokens that a run may use are used up
- │    └── StoreTrouble         a full disk, a store in use, a store that cannot be written
- └── StepFailed                a stage broke its promise (a bug): exit code 1
+ │    └── StoreTrouble         a full disk, a store that cannot be written
+ │         └── StoreInUse      somebody else works on the same now
+ ├── StepFailed                a stage broke its promise (a bug): exit code 1
+ └── ShareDone                 a share did what it can before others did theirs: exit code 0
 
 Unusable                       one input among many; never ends a run, always ends as a reject
  ├── InputError                an article, an image, a table row
@@ -110,8 +112,23 @@ class StoreTrouble(UserError):
     """The store cannot be written, is full, or is in use by somebody else."""
 
 
+class StoreInUse(StoreTrouble):
+    """Somebody else works on the same now, or has just done it."""
+
+
 class StepFailed(MedvlsyntherError):
     """A stage broke its contract: rows and rejects do not add up, or it raised."""
+
+
+class ShareDone(MedvlsyntherError):
+    """A share of a run did its part, and what follows needs parts that nobody works on: no fault at all."""
+
+    exit_code = 0
+
+    def __init__(self, share: object, step: str, lacking: "Iterable[object]", recipe: str) -> None:
+        others = ", ".join(f"--shard {other}" for other in lacking)
+        whole = f"medvlsynther run {recipe}"
+        super().__init__(f"Share {share} is done up to {step!r}. Run the other shares ({others}), then `{whole}`")
 
 
 class Unusable(Exception):

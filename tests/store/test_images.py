@@ -42,7 +42,7 @@ def test_equal_bytes_are_written_once_by_one_process_and_by_the_next(tmp_path: P
     store = ImageStore(tmp_path)
     digest = store.put(b"bytes")
     store.put(b"bytes")
-    store.settle()
+    store.packs.settle()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert anew(store).put(b"bytes") == digest
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -98,7 +98,7 @@ def test_bytes_that_were_changed_are_refused(tmp_path: Path) -> None:
 def test_an_image_that_was_damaged_is_healed_when_it_is_put_again(tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
     digest = store.put(b"bytes")
-    store.settle()
+    store.packs.settle()
     damage(store)
     store = anew(store)
     store.put(b"bytes")

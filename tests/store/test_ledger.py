@@ -332,3 +332,67 @@ def test_a_renamed_or_mended_card_finds_its_replies(tmp_path: Path) -> None:
     assert ledger_folder(tmp_path, renamed) == folder
     other = Model(description="d", repo="org/model", family="f", extra_body={"top_k": 1})
     assert ledger_folder(tmp_path, other) != folder
+
+
+def opened_apart(folder: Path, *values: str) -> list[str]:
+    """Ledgers that put one key each without seeing each other: their segments' names, in order."""
+    ledgers = [Ledger(folder) for _ in values]
+    for ledger in ledgers:
+        assert ledger.get("k") is None
+    for ledger, value in zip(ledgers, values, strict=True):
+        ledger._looked_s = float("inf")  # none of them looks at the folder again
+        ledger._look = lambda: None  # type: ignore[method-assign]
+        ledger.put("k", {"text": value})
+        assert ledger.get("k") == {"text": value}
+        ledger.close()
+    return [path.name for path in segments(folder)]
+
+
+def reply(folder: Path) -> Any:
+    with Ledger(folder) as ledger:
+        return ledger.get("k")
+
+
+@given(order=st.permutations(range(3)), clock=st.integers(0, 2**31))
+@settings(max_examples=15)
+def test_which_of_several_replies_counts_depends_on_the_segments_alone(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], clock: int
+) -> None:
+    folder, copy = tmp_path_factory.mktemp("ledger"), tmp_path_factory.mktemp("copy")
+    names = opened_apart(folder, "one", "two", "three")
+    for place in order:  # copied in another order, and at times that say something else
+        (copy / names[place]).write_bytes((folder / names[place]).read_bytes())
+        os.utime(copy / names[place], (clock + place, clock + place))
+    assert reply(copy) == reply(folder)
+
+
+def test_a_reply_put_in_place_of_another_wins_whatever_the_clocks_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_all(tmp_path, {"k": {"text": "unusable"}})
+    monkeypatch.setattr("time.time", lambda: 0.0)  # another host, whose clock is decades behind
+    monkeypatch.setattr("time.gmtime", lambda *_: (1970, 1, 1, 0, 0, 0, 0, 0, 0))
+    with Ledger(tmp_path) as ledger:
+        assert ledger.get("k") == {"text": "unusable"}
+        ledger.put("k", {"text": "usable"})
+        assert ledger.get("k") == {"text": "usable"}
+    assert reply(tmp_path) == {"text": "usable"}
+
+
+def test_segments_named_by_date_are_older_than_all_others(tmp_path: Path) -> None:
+    put_all(tmp_path, {"k": {"text": "old"}})
+    (segment,) = segments(tmp_path)
+    segment.rename(tmp_path / f"29991231T235959Z-ffffffffffffffff{module.SUFFIX}")
+    put_all(tmp_path, {"k": {"text": "new"}})
+    assert reply(tmp_path) == {"text": "new"}
+
+
+def test_an_open_ledger_never_changes_its_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
+    with Ledger(tmp_path) as one, Ledger(tmp_path) as other:
+        assert one.get("k") is other.get("k") is None
+        one.put("k", {"text": "one"})
+        other.put("k", {"text": "other"})
+        for _ in range(2):
+            assert one.get("missing") is other.get("missing") is None  # looks at the folder again
+            assert (one.get("k"), other.get("k")) == ({"text": "one"}, {"text": "other"})

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from medvlsynther.cli._printing import After, Ref, Sets, SiteFile, StoreFolder, err, grid, recipe_of, say, site_of
+from medvlsynther.errors import ShareDone
 
 
 def run(
@@ -13,6 +14,9 @@ def run(
     site: SiteFile = None,
     store: StoreFolder = None,
     after: After = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Do share i of n, as in 0/3; several processes do the rest.")
+    ] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop once fresh replies cost more than this.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop once fresh replies used more tokens than this.")] = None,
 ) -> None:
@@ -27,13 +31,22 @@ def run(
         medvlsynther run audited --set collect.path=articles --set generate.model=lexical --set verify.model=lexical
 
         medvlsynther run medsynvqa@5k --site cluster.yaml
+
+        medvlsynther run quickstart --shard 0/3
     """
     from medvlsynther.pipeline.runner import run as run_recipe
     from medvlsynther.pipeline.summary import datasets, funnel, reports
     from medvlsynther.progress import Budget
+    from medvlsynther.store.shares import Share
 
     where = site_of(site, store)
-    finished = run_recipe(recipe_of(recipe, sets, after), where, budget=Budget(max_cost, max_tokens), console=err)
+    budget = Budget(max_cost, max_tokens)
+    share = Share.parse(shard) if shard else None
+    try:
+        finished = run_recipe(recipe_of(recipe, sets, after), where, budget=budget, console=err, share=share)
+    except ShareDone as done:
+        say(str(done))
+        return
     grid(
         ("stage", "rows", "rejected", "reasons", ""),
         (

@@ -78,6 +78,10 @@ _TASKS: Mapping[str, Callable[[Request, Sampling], str]] = {
 }
 
 
+LEDGER = False
+"""Replies cost nothing, so no ledger keeps them."""
+
+
 class _Lexical:
     """Replies at once, from the slots of the request."""
 

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -17,10 +17,12 @@ from medvlsynther import __version__
 from medvlsynther.context import Context
 from medvlsynther.errors import StepFailed, UserError
 from medvlsynther.pipeline.plan import Step, cards_of, settings_text
+from medvlsynther.pipeline.sharing import Collecting
 from medvlsynther.pipeline.site import Site
 from medvlsynther.progress import LOG, Board, Budget, Meter
 from medvlsynther.records import Record, Reject
 from medvlsynther.store.layout import DONE, Store
+from medvlsynther.store.shares import Leavings
 from medvlsynther.store.table import Table, TableWriter
 
 REJECTS = "rejects.parquet"
@@ -46,10 +48,21 @@ class Flow(Table[R]):
         raise TypeError(f"{self.path.name} is still being written: a stage that streams cannot ask how long it is")
 
 
+class Rows(Protocol):
+    """Where a step's rows go."""
+
+    rows: int
+    """How many came."""
+
+    def add(self, row: Record) -> None:
+        """Take one."""
+        ...
+
+
 class Desk:
     """One step under way."""
 
-    def __init__(self, step: Step, part: Path, ctx: Context, writer: TableWriter[Record], meter: Meter) -> None:
+    def __init__(self, step: Step, part: Path, ctx: Context, writer: Rows, meter: Meter) -> None:
         self.step = step
         self.writer = writer
         self.reasons: Counter[str] = Counter()
@@ -168,7 +181,7 @@ def _desk(step: Step, total: int | None, store: Store, site: Site, board: Board,
             part,
             meter,
             endpoint=site.endpoint,
-            executor=executor,
+            executor=Collecting(executor, Leavings(store, step.id)),
             on_reject=on_reject,
             budget=budget,
             training=site.training,

@@ -4,7 +4,6 @@ Killed at any moment, started again: finished steps are kept, those under way st
 comes from the ledger. Nothing about time, host or order of completion reaches a table or a manifest.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,18 @@ import orjson
 import yaml
 from rich.console import Console
 
+from medvlsynther.pipeline.chains import chains
+from medvlsynther.pipeline.crew import Crew, in_turns
 from medvlsynther.pipeline.desk import perform, wires
 from medvlsynther.pipeline.plan import Step, plan
 from medvlsynther.pipeline.recipe import Recipe
 from medvlsynther.pipeline.rounds import narrowed
+from medvlsynther.pipeline.shares import Work
 from medvlsynther.pipeline.site import Site
 from medvlsynther.progress import Board, Budget
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.layout import Store, write_aside
+from medvlsynther.store.shares import Share
 
 
 @dataclass(frozen=True)
@@ -32,57 +35,42 @@ class Finished:
     fresh: bool
 
 
-def run(recipe: Recipe, site: Site, *, budget: Budget | None = None, console: Console | None = None) -> list[Finished]:
-    """Every step of the recipe, done.
+def run(
+    recipe: Recipe,
+    site: Site,
+    *,
+    budget: Budget | None = None,
+    console: Console | None = None,
+    share: Share | None = None,
+) -> list[Finished]:
+    """Every step of the recipe, done; by a share of several, as far as it comes.
 
-    Raises: UserError for what the user can mend, StepFailed for a stage that broke its contract; finished steps and
-    paid replies stay in the store either way.
+    Raises: UserError for what the user can mend, StoreInUse where others work on this recipe, ShareDone where a share
+    can do no more before others have done their parts, StepFailed for a stage that broke its contract; finished steps
+    and paid replies stay in the store in any case.
     """
     store = Store(Path(site.store))
     store.prepare()
     made: dict[str, dict[str, Any]] = {}
     budget = budget or Budget()
+    crew = Crew(store, recipe)
 
     def do(part: Recipe) -> list[Step]:
         steps = plan(part, cache=store.corpora)
         record_run(store, part, steps)
         note_corpora(store, steps)
         with Board(console) as board:
-            for chain in chains(steps, store):
-                for step, manifest in zip(chain, perform(chain, store, site, board, budget), strict=True):
-                    made[step.id] = manifest
+            work = Work(store, site, board, budget)
+            if share:
+                made.update(in_turns(steps, crew, share, work))
+            else:
+                for chain in chains(steps, store):
+                    made.update(zip((step.id for step in chain), perform(chain, *work), strict=True))
         return steps
 
-    steps = do(narrowed(recipe, store, do))
+    with crew.joined(share):
+        steps = do(narrowed(recipe, store, do))
     return [Finished(step, made.get(step.id) or store.manifest(step.id) or {}, step.id in made) for step in steps]
-
-
-def chains(steps: list[Step], store: Store) -> Iterator[list[Step]]:
-    """The steps that are not done, grouped into chains that can work at the same time.
-
-    A chain begins with a step that asks a model; a stage joins it when it streams (`STREAMS = True`), reads the step
-    before it first, and nothing else that the chain is still writing.
-    """
-    todo = [step for step in steps if store.manifest(step.id) is None]
-    chain: list[Step] = []
-    for step in todo:
-        if chain and not _joins(step, chain):
-            yield chain
-            chain = []
-        chain = [*chain, step]
-    if chain:
-        yield chain
-
-
-def _joins(step: Step, chain: list[Step]) -> bool:
-    sources = [source.id for source in step.inputs.values() if source]
-    under_way = {member.id for member in chain}
-    return (
-        bool(chain[0].models)
-        and getattr(step.module, "STREAMS", False)
-        and sources[0] == chain[-1].id
-        and not under_way.intersection(sources[1:])
-    )
 
 
 def record_run(store: Store, recipe: Recipe, steps: list[Step]) -> None:

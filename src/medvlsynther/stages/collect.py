@@ -13,6 +13,7 @@ from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.scratch import Scratch
 
 VERSION = 1
+SHARES = True
 
 
 def run(

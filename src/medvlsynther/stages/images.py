@@ -15,6 +15,7 @@ from medvlsynther.store.pixels import prepare
 from medvlsynther.store.table import Table
 
 VERSION = 1
+SHARES = True
 
 
 class Policy(Record):

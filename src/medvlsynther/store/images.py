@@ -7,10 +7,7 @@ from pathlib import Path
 
 from medvlsynther.errors import InputError
 from medvlsynther.fingerprint import text_hash
-from medvlsynther.store.packs import Packs, opened
-
-PACKS = "packs"
-"""Folder of the packs, among the images."""
+from medvlsynther.store.packs import PACKS, Packs, opened
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -84,13 +81,6 @@ class ImageStore:
         if loose is None:
             raise InputError("image_missing", f"{sha256} is not in {self.root}")
         return loose.suffix
-
-    def settle(self) -> None:
-        """Bring to the disk what this process put.
-
-        Raises: StoreTrouble when the disk did not take it.
-        """
-        self.packs.settle()
 
     def __contains__(self, sha256: str) -> bool:
         return bool(self.packs.places(sha256)) or self._loose(sha256) is not None

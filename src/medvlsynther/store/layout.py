@@ -3,7 +3,7 @@
 <store>/
   steps/<stage>-<fingerprint>/   step.json (written last = done), <rows>.parquet, rejects.parquet, log.txt
   replies/<model>-<hash>/        the ledger
-  images/ab/ab12….png            bytes, once, under their SHA-256
+  images/packs/<name>.tar        images by SHA-256, an index beside each pack
   corpora/                       where each corpus was last seen; no part of any result
   runs/<recipe>/                 recipe.yaml (resolved), plan.json, exports
   training/<step>/               checkpoints, curves and weights of a training: what outlives a killed run
@@ -13,7 +13,6 @@
 import errno
 import os
 import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from filelock import FileLock, Timeout
 
-from medvlsynther.errors import MissingInput, StoreTrouble
+from medvlsynther.errors import MissingInput, StoreInUse, StoreTrouble
+from medvlsynther.store.locks import held
+from medvlsynther.store.packs import PACKS, settle
 
 DONE = "step.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -64,6 +64,10 @@ class Store:
         """Where the step that is being written in `part` keeps what a killed run may not lose."""
         return self.training / part.name.removeprefix(".").removesuffix(".part")
 
+    def leavings(self, step_id: str) -> Path:
+        """Where shares of a run leave what they did for a step."""
+        return self.steps / f".{step_id}.shares"
+
     def manifest(self, step_id: str) -> dict[str, Any] | None:
         """What a finished step says of itself; None for one that is not finished."""
         try:
@@ -89,11 +93,12 @@ class Store:
     def writing(self, step_id: str) -> Iterator[Path]:
         """A folder beside the step's place; on success it becomes the step, otherwise it is gone.
 
-        Raises: StoreTrouble when somebody else writes this step now or has just finished it, or the disk is full.
+        Raises: StoreInUse when somebody else writes this step now or has just finished it; StoreTrouble when the disk
+        is full.
         """
-        with self._held(step_id):
+        with held(self.locks, step_id):
             if self.manifest(step_id) is not None:
-                raise StoreTrouble(f"{step_id} was finished by another process just now", mend="Run again to use it")
+                raise StoreInUse(f"{step_id} was finished by another process just now", mend="Run again to use it")
             part = self.steps / f".{step_id}.part"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
@@ -105,21 +110,9 @@ class Store:
                 raise StoreTrouble(
                     "The disk is full", where=str(self.root), mend="Free some space and run again: nothing is lost"
                 ) from None
+            settle(self.images / PACKS)
             part.rename(self.step(step_id))
-
-    @contextmanager
-    def _held(self, step_id: str) -> Iterator[None]:
-        lock, holder = self.locks / f"{step_id}.lock", self.locks / f"{step_id}.holder"
-        try:
-            with FileLock(lock, timeout=0):
-                holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-                try:
-                    yield
-                finally:
-                    holder.unlink(missing_ok=True)
-        except Timeout:
-            name = holder.read_text() if holder.exists() else "another process"
-            raise StoreTrouble(f"{step_id} is being written by {name}", mend="Wait for it, then run again") from None
+            shutil.rmtree(self.leavings(step_id), ignore_errors=True)
 
 
 def write_aside(path: Path, data: bytes) -> None:

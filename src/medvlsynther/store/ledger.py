@@ -8,7 +8,12 @@ lock. A line is JSON that any tool can read, and carries its own length and CRC-
 
 A line that was torn by a crash, or damaged since, is skipped and counted; nothing after it is lost. The index (24 bytes
 a reply) is kept in sorted arrays and made anew from the segments at every start: one source of truth, and none to mend.
-Later segments (their names begin with the time of creation) win over earlier ones.
+
+Which of several replies under one key counts is decided by the segments alone, never by a clock: the name of a segment
+begins with a number greater than that of every segment that its writer could see. So a reply that was put because the
+one before could not be used wins over it, on whichever hosts they were written; of two that were put without knowing
+of each other, the one in the segment with the later name wins, wherever the ledger is opened. And an open ledger that
+gave a reply once gives no other one later, unless it puts one itself.
 """
 
 import os
@@ -40,6 +45,7 @@ _OPEN_FILES = 32
 _FRESH_MOST = 1 << 15
 _LINE_MOST = 1 << 26
 _HEAD = re.compile(rb'\{"key":"([!#-\[\]-~]+)","crc32":"([0-9a-f]{8})","bytes":(\d{1,9}),"reply":')
+_NUMBER = re.compile(r"s(\d{10})-")
 _KEY = re.compile(r"[!#-\[\]-~]+")
 
 
@@ -192,7 +198,8 @@ class Ledger:
     def _own_writer(self) -> "_Writer":
         """The segment of the calling process; a forked child starts its own instead of writing into its parent's."""
         if self._writer is None or self._writer.owner != os.getpid():
-            self._writer = _Writer(self.folder, number=len(self._segments))
+            self._look()
+            self._writer = _Writer(self.folder, len(self._segments), [path.name for path in self._segments])
             self._segments.append(self._writer.path)
             self._read_to.append(0)
         return self._writer
@@ -208,12 +215,13 @@ class Ledger:
                     self._segments.append(path)
                     self._read_to.append(0)
             for path in found:
-                self._read(known[path])
+                self._read(known[path], opening=self._looked_s < 0)
         except OSError as error:
             raise _trouble(error, self.folder) from None
         self._looked_s = time.monotonic()
 
-    def _read(self, number: int) -> None:
+    def _read(self, number: int, *, opening: bool) -> None:
+        """Index what was appended to a segment: all of it on opening, in the order of names; later, what is new."""
         with self._segments[number].open("rb") as file:
             offset = file.seek(self._read_to[number])
             while line := file.readline(_LINE_MOST):
@@ -221,10 +229,14 @@ class Ledger:
                     break  # still being written, or torn by a crash: looked at again the next time
                 if (key := _whole(line)) is None:
                     self.damaged += 1
-                else:
+                elif opening or self._is_news(_digest(key), number):
                     self._index[_digest(key)] = _Place(number, offset, len(line))
                 offset += len(line)
             self._read_to[number] = offset
+
+    def _is_news(self, digest: int, segment: int) -> bool:
+        known = self._index.get(digest)
+        return known is None or known.segment == segment
 
     def _entry(self, place: _Place) -> tuple[str, dict[str, Any]] | None:
         try:
@@ -244,12 +256,12 @@ class Ledger:
 class _Writer:
     """One process's segment, brought to the disk twice a second by a thread of its own."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, seen: list[str]) -> None:
+        """A new segment, the `number`-th of its ledger, whose name stands behind those of the segments `seen`."""
         self.number = number
         self.owner = os.getpid()
         self.end = 0
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self.path = folder / f"{stamp}-{secrets.token_hex(8)}{SUFFIX}"
+        self.path = folder / f"{_behind(seen)}-{secrets.token_hex(8)}{SUFFIX}"
         self._trouble: OSError | None = None
         self._dirty = False
         self._stop = threading.Event()
@@ -300,6 +312,12 @@ class _Writer:
                     os.fdatasync(self._file)
                 except OSError as error:
                     self._trouble = error
+
+
+def _behind(seen: list[str]) -> str:
+    """The beginning of a name that stands behind all those seen; names that begin with a date are older than these."""
+    numbers = [int(found[1]) for found in map(_NUMBER.match, seen) if found]
+    return f"s{max(numbers, default=0) + 1:010d}"
 
 
 def _digest(key: str) -> int:

@@ -25,6 +25,8 @@ import numpy.typing as npt
 from medvlsynther.errors import InputError, StoreTrouble
 from medvlsynther.store.tar import BLOCK, Damage, Tar
 
+PACKS = "packs"
+"""Folder of the packs, among the images of a store."""
 PACK, INDEX = ".tar", ".index"
 MOST_BYTES = 1 << 30
 """A pack that has grown to this is closed, and the next one begun."""
@@ -405,6 +407,16 @@ def release(folder: Path) -> None:
         packs = _OPENED.pop(folder, None)
     if packs is not None:
         packs.close()
+
+
+def settle(folder: Path) -> None:
+    """Bring to the disk what this process put into a folder of packs.
+
+    Raises: StoreTrouble when the disk did not take it.
+    """
+    packs = _OPENED.get(folder)
+    if packs is not None:
+        packs.settle()
 
 
 def _release_all() -> None:

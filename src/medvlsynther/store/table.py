@@ -86,6 +86,39 @@ class Table(Generic[R]):
                 yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
 
+class Part(Table[R]):
+    """Some rows of a table, in order; row groups before and behind them are not read."""
+
+    def __init__(self, table: Table[R], start: int, stop: int) -> None:
+        super().__init__(table.record, table.path)
+        self._start, self._stop = start, stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[R]:
+        for batch in self._batches(None):
+            for row in batch.to_pylist():
+                yield self.record.model_validate(row)
+
+    def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """Some columns of these rows."""
+        for batch in self._batches(list(names)):
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+    def _batches(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path) as file:
+            end = 0
+            for group in range(file.num_row_groups):
+                first, end = end, end + file.metadata.row_group(group).num_rows
+                if end <= self._start or first >= self._stop:
+                    continue
+                for batch in file.iter_batches(batch_size=ROWS_A_GROUP, row_groups=[group], columns=columns):
+                    skipped = max(self._start - first, 0)
+                    yield batch.slice(skipped, max(self._stop - first - skipped, 0))
+                    first += len(batch)
+
+
 class TableWriter(Generic[R]):
     """Writes one table, group by group; a context manager."""
 

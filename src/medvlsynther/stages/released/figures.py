@@ -16,6 +16,7 @@ from medvlsynther.store.pixels import prepare
 
 VERSION = 1
 RECORD_WISE = False
+SHARES = True
 
 
 def run(

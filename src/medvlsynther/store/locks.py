@@ -1,0 +1,78 @@
+"""Who works on what now: locks that name their holder, and that fall with it.
+
+A lock is the system's own on a file, so a holder that was killed holds nothing any more. Where a file system has none
+(some network file systems), a lock file stands in: it names process and host, and another process of that host takes
+it over once the holder is gone.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from medvlsynther.errors import StoreInUse, StoreTrouble
+
+PATIENCE_S = 1.0
+"""Longest wait for a lock: whoever only looks whether it is held lets go of it at once."""
+
+
+@contextmanager
+def held(folder: Path, name: str, what: str = "") -> Iterator[None]:
+    """Hold a lock; `what` says in a message what goes on, if not that something is written.
+
+    Raises: StoreInUse, which names the holder; StoreTrouble where the file system gives no locks.
+    """
+    note = folder / f"{name}.holder"
+    lock = FileLock(folder / f"{name}.lock", timeout=PATIENCE_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        mend = "Wait for it, then run again"
+        raise StoreInUse(f"{what or f'{name} is being written'} by {_named(note)}", mend=mend) from None
+    except OSError as error:
+        raise _lockless(error, folder) from None
+    try:
+        note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def holder(folder: Path, name: str) -> str | None:
+    """Who holds a lock; None where nobody does, or nobody who still lives.
+
+    Raises: StoreTrouble where the file system gives no locks.
+    """
+    note, file = folder / f"{name}.holder", folder / f"{name}.lock"
+    if not file.exists():
+        return None
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return _named(note)
+    except OSError as error:
+        raise _lockless(error, folder) from None
+    lock.release()
+    return None
+
+
+def locked(folder: Path, prefix: str) -> list[str]:
+    """Names of the locks with a prefix, held or not."""
+    return sorted(path.name.removesuffix(".lock") for path in folder.glob(f"{prefix}*.lock"))
+
+
+def _named(note: Path) -> str:
+    try:
+        return note.read_text() or "another process"
+    except OSError:
+        return "another process"
+
+
+def _lockless(error: OSError, folder: Path) -> StoreTrouble:
+    mend = "Mount it with locks (NFS: without `nolock`), or put the store on another file system"
+    return StoreTrouble(f"No file can be locked here: {error.strerror}", where=str(folder), mend=mend)
