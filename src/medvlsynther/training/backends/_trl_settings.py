@@ -22,6 +22,7 @@ def sft(job: Job, processes: int, log_to: str, cuda: bool) -> Any:
         **_shared(job, processes, log_to, cuda),
         max_length=None,
         completion_only_loss=True,
+        train_sampling_strategy="random" if job.card.shuffle else "sequential",
     )
 
 
@@ -52,7 +53,7 @@ def grpo(job: Job, processes: int, log_to: str, cuda: bool, vllm: bool) -> Any:
         loss_type=AVERAGES[card.average],
         scale_rewards="group" if card.scale_by_spread else "none",
         mask_truncated_completions=card.drop_cut_replies,
-        shuffle_dataset=True,
+        shuffle_dataset=card.shuffle,
     )
 
 
