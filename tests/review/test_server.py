@@ -3,6 +3,8 @@
 import http.client
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,10 @@ class Client:
         sent |= {"Content-Type": "application/json"} if body is not None else {}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) else None if body is None else orjson.dumps(body)
-        connection.request(method, path, data, {name: value for name, value in sent.items() if value})
-        answer = connection.getresponse()
-        found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-        connection.close()
-        return found
+        with closing(connection):
+            connection.request(method, path, data, {name: value for name, value in sent.items() if value})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
 
     def get(self, path: str) -> Any:
         status, _, body = self.ask("GET", path)
@@ -184,35 +185,82 @@ def test_a_changed_text_is_linted_before_it_is_saved(client: Client) -> None:
     assert {sign for sign, _ in told["difference"]} == {"=", "-", "+"}
 
 
-def test_killed_while_saving_no_acknowledged_decision_is_lost(tmp_path: Path, serving: Callable[[Run], Served]) -> None:
+@pytest.mark.parametrize("after", [1, 25, 70])
+def test_killed_while_saving_no_acknowledged_decision_is_lost(
+    tmp_path: Path, serving: Callable[[Run], Served], after: int
+) -> None:
+    """Three people decide at once; the server dies once so many decisions were acknowledged."""
     run = lay(material(tmp_path, 30))
     served = serving(run)
     client = Client(served)
+    total = client.get("/api/queue?rater=ada")["total"]
+    names = [client.get(f"/api/item/{place}?rater=ada")["item_id"] for place in range(total)]
     acknowledged: set[tuple[str, str]] = set()
+    enough = threading.Event()
 
     def work(rater: str) -> None:
-        names = [entry["item_id"] for entry in map(client.get, (f"/api/item/{p}?rater={rater}" for p in range(60)))]
         for place, name in enumerate(names):
             try:
-                if client.review(place, rater) == 200:
-                    acknowledged.add((rater, name))
+                status = client.review(place, rater)
             except (OSError, http.client.HTTPException):
                 return
+            assert status == 200
+            acknowledged.add((rater, name))
+            if len(acknowledged) >= after:
+                enough.set()
 
-    people = [threading.Thread(target=work, args=(name,)) for name in ("ada", "grace")]
-    for person in people:
-        person.start()
-    while len(acknowledged) < 40 and any(person.is_alive() for person in people):
-        threading.Event().wait(0.01)
-    served.kill()
-    for person in people:
-        person.join()
-    kept = {(d.rater, d.item_id) for d in Logs(served.logs).decisions()}
-    assert len(acknowledged) >= 40
-    assert acknowledged <= kept
+    with ThreadPoolExecutor(3) as people:
+        working = [people.submit(work, rater) for rater in ("ada", "grace", "rosalind")]
+        assert enough.wait(120)
+        served.kill()
+    for person in working:
+        person.result()
+    assert len(acknowledged) >= after
+    assert acknowledged <= {(d.rater, d.item_id) for d in Logs(served.logs).decisions()}
 
     log = served.logs / "ada.jsonl"
-    log.write_bytes(log.read_bytes() + b'{"kind":"decision","item_')
+    before = log.read_bytes() if log.exists() else b""
+    log.write_bytes(before + b'{"kind":"decision","item_')
     again = Client(serving(run))
-    assert again.review(59, "ada") == 200
+    assert again.review(total - 1, "ada") == 200
     assert acknowledged <= {(d.rater, d.item_id) for d in Logs(served.logs).decisions()}
+    assert log.read_bytes().startswith(before)
+    _, _, page = again.ask("GET", "/?rater=ada")
+    assert b"Lines in the log of ada that cannot be read, cut short or spoilt: 1." in page
+
+
+def test_answers_come_while_the_linter_still_warms_up(tmp_path: Path, serving: Callable[[Run], Served]) -> None:
+    """Whoever asks a server that has just begun, and however many at once: the same lint as ever."""
+    run = lay(material(tmp_path, 3))
+    seen: list[Any] = []
+    for _ in range(3):
+        client = Client(serving(run))
+
+        def asked(rater: str, client: Client = client) -> Any:
+            return client.post("/api/answer", {"rater": rater, "place": 1, "letter": "A"})["whole"]["notes"]
+
+        with ThreadPoolExecutor(4) as people:
+            seen += people.map(asked, ("ada", "grace", "rosalind", "tu"))
+    assert all(notes == seen[0] for notes in seen)
+
+
+def test_an_undo_names_what_it_took_back(client: Client, served: Served) -> None:
+    for place in (0, 1):
+        assert client.review(place) == 200
+    assert client.post("/api/undo", {"rater": "ada"}) == {"kind": "decision", "place": 1}
+    assert client.post("/api/undo", {"rater": "ada"}) == {"kind": "decision", "place": 0}
+    assert client.post("/api/undo", {"rater": "ada"}) == {"kind": None}
+    assert client.get("/api/queue?rater=ada")["done"] == []
+    kinds = [orjson.loads(line)["kind"] for line in (served.logs / "ada.jsonl").read_bytes().splitlines()]
+    assert kinds == ["answer", "decision", "answer", "decision", "undo", "undo"]
+
+
+def test_huge_texts_are_cut_and_the_page_says_so(tmp_path: Path, serving: Callable[[Run], Served]) -> None:
+    made = material(tmp_path, 2)
+    made.figures = [f.model_copy(update={"caption": "x" * 2_000_000}) for f in made.figures]
+    client = Client(serving(lay(made)))
+    told = client.post("/api/answer", {"rater": "ada", "place": 0, "letter": "A"})["whole"]["caption"]
+    assert (len(told["text"]), told["cut"]) == (100_000, True)
+    body = {"rater": "ada", "place": 0, "decision": "accept", "seen": "", "note": "x" * 20_001}
+    assert client.ask("POST", "/api/decide", body)[0] == 422
+    assert client.ask("GET", "/api/queue?rater=ada&search=" + "x" * 50_000)[0] in (200, 400, 414)

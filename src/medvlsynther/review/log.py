@@ -1,5 +1,6 @@
 """Reviewers' logs: one JSONL file each, only ever added to. A line is on the disk before it is acknowledged."""
 
+import errno
 import os
 import re
 import threading
@@ -16,6 +17,8 @@ from medvlsynther.records import Decision, Record
 from medvlsynther.rules.reviews import Entry, Sameness, Sheet
 
 SUFFIX = ".jsonl"
+FOLDERS = 3
+"""Folders above a log that may be new with it: the run's, `reviews`, and the store's."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -37,6 +40,9 @@ class Logs:
         self.folder = folder
         self._lock = threading.RLock()
         self._read: dict[str, tuple[int, Sheet]] = {}
+        self._named: set[Path] = set()
+        self.damaged: dict[str, int] = {}
+        """Reviewer to the lines read so far that are no entries: never acknowledged, or spoilt since."""
 
     def raters(self) -> list[str]:
         """Everybody with a log."""
@@ -48,6 +54,9 @@ class Logs:
         with self._lock:
             offset, sheet = self._read.get(rater) or (0, Sheet(rater))
             size = path.stat().st_size if path.is_file() else 0
+            if size < offset:  # another file took its place
+                offset, sheet = 0, Sheet(rater)
+                self.damaged.pop(rater, None)
             if size > offset:
                 with path.open("rb") as file:
                     file.seek(offset)
@@ -62,7 +71,7 @@ class Logs:
             try:
                 sheet.add(Entry.model_validate_json(line))
             except ValidationError:
-                continue
+                self.damaged[sheet.rater] = self.damaged.get(sheet.rater, 0) + bool(line.strip())
         return end
 
     def add(self, rater: str, entry: Entry) -> Sheet:
@@ -81,25 +90,21 @@ class Logs:
             return self.sheet(rater)
 
     def _append(self, path: Path, line: bytes) -> None:
-        fresh = not path.is_file()
-        if fresh:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             whole = b"\n" + line if torn else line
             if os.write(handle, whole) != len(whole):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)
-        if fresh:
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        if path not in self._named:
+            for folder in path.parents[:FOLDERS]:
+                _sync(folder)
+            self._named.add(path)
 
     def _path(self, rater: str) -> Path:
         return self.folder / f"{rater_name(rater)}{SUFFIX}"
@@ -108,6 +113,15 @@ class Logs:
         """What every reviewer decided in the end, reviewers by name."""
         for rater in self.raters():
             yield from self.sheet(rater).decisions()
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class Reviews(Record):

@@ -143,6 +143,12 @@ class Review:
         holders = sorted(path.stem for path in run.store.locks.glob("*.holder"))
         if holders:
             found.append(f"This store is in use: {', '.join(holders)} is being written now.")
+        for rater in self.logs.raters():
+            self.logs.sheet(rater)
+        found += [
+            f"Lines in the log of {rater} that cannot be read, cut short or spoilt: {count}. All others count."
+            for rater, count in sorted(self.logs.damaged.items())
+        ]
         return found
 
     def statistics(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The items of a run for people to read: a light index in memory; texts are read from the tables when asked for."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from medvlsynther.store.table import Table
 GROUPS_KEPT = 3
 """Row groups of one table that stay decoded: neighbours in a queue often share one."""
 
-BANDS = ((0.999, "1"), (0.95, "0.95 to 1"), (0.9, "0.90 to 0.95"), (0.0, "below 0.90"))
+BANDS = ((0.999, "1"), (0.95, "0.95 to 1"), (0.9, "0.90 to 0.95"), (-math.inf, "below 0.90"))
 """Lower end of a band of scores, and its name."""
 
 MOST_PAIRS = 2000
@@ -90,9 +91,7 @@ class Entry:
         """Band of its score, for strata and filters."""
         if self.score is None:
             return "none"
-        return next(
-            name for low, name in ((0.999, "1"), (0.95, "0.95"), (0.9, "0.9"), (0.0, "lower")) if self.score >= low
-        )
+        return next(name for low, name in BANDS if self.score >= low)
 
 
 @dataclass(frozen=True)

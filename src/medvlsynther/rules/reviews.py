@@ -80,8 +80,11 @@ class Sheet:
         if entry.kind == "answer":
             self.answers.setdefault(entry.item_id, entry)
         elif entry.kind == "undo":
-            if self.stack:
-                self.stack.pop()
+            # What was said of this item last, even where another window of the same reviewer said more since.
+            said = (place for place in reversed(range(len(self.stack))) if self.stack[place].item_id == entry.item_id)
+            place = next(said, None)
+            if place is not None:
+                del self.stack[place]
         else:
             self.stack.append(entry)
 
