@@ -310,7 +310,7 @@ class Trainer(Card):
         try:
             made = type(self).model_validate({**self.model_dump(), **change.root})
         except ValidationError as error:
-            raise BadSetting(describe(error), where=f"trainers/{self.name}", mend="Mend `change`") from None
+            raise BadSetting(f"{self.name} changed: {describe(error)}", mend="Mend `change`") from None
         made._name, made._hash = self._name, self._hash
         return made
 

@@ -78,7 +78,7 @@ class Shape:
     """Longest prompt with reply."""
     tied: bool = True
     """One matrix for words in and words out."""
-    spread: float = 0.02
+    spread: float = 0.06
     """Standard deviation of the random weights."""
 
 

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from medvlsynther.reward import for_trl
 from medvlsynther.store.layout import write_aside
 from medvlsynther.training.backends import _trl_rows, _trl_settings
-from medvlsynther.training.backends._trl_rows import Stop
+from medvlsynther.training.backends._trl_rows import CACHE, Stop
 from medvlsynther.training.backends._trl_watch import Watch, last_whole
 from medvlsynther.training.base import MODEL, STOPPED, TINY, Job
 
@@ -155,6 +155,7 @@ def save(job: Job, trainer: Any) -> None:
             model.save_pretrained(part, state_dict={name: each.to(dtype) for name, each in state.items()})
         trainer.processing_class.save_pretrained(part)
         part.rename(job.path(MODEL))
+        shutil.rmtree(job.path(CACHE), ignore_errors=True)
     accelerator.wait_for_everyone()
 
 
@@ -164,8 +165,10 @@ def train(job: Job, log_to: str) -> None:
     Raises: Stop.
     """
     trainer = trainer_of(job, log_to)
+    with trainer.accelerator.main_process_first():
+        last = last_whole(job)
     try:
-        trainer.train(resume_from_checkpoint=last_whole(job))
+        trainer.train(resume_from_checkpoint=last)
     except torch.OutOfMemoryError:
         what = f"Out of GPU memory at step {trainer.state.global_step}"
         raise Stop(what, "Lower device_rows, set recompute: true or lora_rank, or use more GPUs") from None

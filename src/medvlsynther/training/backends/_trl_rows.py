@@ -9,7 +9,7 @@ import orjson
 from medvlsynther.store.layout import write_aside
 from medvlsynther.training.base import Job
 
-CHECKED = "rows.json"
+CACHE, CHECKED = "cache", "rows.json"
 SHOWN = 3
 
 
@@ -48,7 +48,7 @@ def _part(job: Job, name: str) -> Any:
     files = sorted((Path(job.data) / "data").glob(f"{name}-[0-9]*.parquet"))
     if not files:
         return None
-    return Dataset.from_parquet([str(file) for file in files], cache_dir=str(job.path("cache")))
+    return Dataset.from_parquet([str(file) for file in files], cache_dir=str(job.path(CACHE)))
 
 
 def check(job: Job, rows: Any, processor: Any, context_tokens: int | None) -> None:

@@ -13,6 +13,7 @@ from medvlsynther.store.layout import write_aside
 from medvlsynther.training.backends import _trl_numbers
 from medvlsynther.training.base import JOB, MODEL, Job, Place
 from medvlsynther.training.launching import python
+from medvlsynther.training.memory import check_memory
 from medvlsynther.training.survey import Survey, require, require_gpu, survey
 
 EXPORT = "export.trl"
@@ -24,7 +25,7 @@ ACCELERATE = "accelerate.yaml"
 def check(job: Job, place: Place) -> None:
     """Nothing, when the job can start.
 
-    Raises: MissingExtra; BadSetting for what TRL cannot do; UserError for a GPU that is not there.
+    Raises: MissingExtra; BadSetting for what TRL cannot do; UserError for a GPU that is not there, or too small.
     """
     if job.card.dynamic_sampling:
         raise BadSetting("TRL has no dynamic sampling", where=f"trainers/{job.card_name}", mend="Train with verl")
@@ -34,7 +35,10 @@ def check(job: Job, place: Place) -> None:
     wanted = [*PACKAGES, *(["peft"] if job.card.lora_rank else [])]
     wanted += [place.log_to] if place.log_to != "none" else []
     require(found, tuple(wanted), "trl")
-    _trl_numbers.numbers(job.card, processes(job, place, found), "trl")
+    count = processes(job, place, found)
+    _trl_numbers.numbers(job.card, count, "trl")
+    if found.gpus:
+        check_memory(job.card, "trl", count, min(gpu.memory_bytes for gpu in found.gpus))
 
 
 def processes(job: Job, place: Place, found: Survey) -> int:
