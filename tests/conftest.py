@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.clusters import nodes, wanted
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
+
+__all__ = ["ROOT", "SHARED", "nodes", "shared", "wanted"]
 
 # How long an example takes depends on what else the machine does; that is measured in benchmarks.
 settings.register_profile("house", deadline=None)

@@ -9,12 +9,27 @@ prompt and 10 reply tokens.
 import asyncio
 import hashlib
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
 
 DISTRACTORS = ("Ultrasound", "Mammography", "Fluoroscopy", "Scintigraphy", "Radiography", "Angiography")
 asked: list[str] = []
+
+
+@contextmanager
+def serving() -> Iterator[int]:
+    """The port of a server in a process of its own."""
+    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 def words_of(body: dict[str, Any]) -> str:

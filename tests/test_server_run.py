@@ -1,15 +1,13 @@
 """The same recipe runs against a server by a site file alone; both stages keep it busy; a budget stops it in time."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.simulated_server import serving
 from tests.test_cli import medvlsynther
 
 SITE = """\
@@ -22,13 +20,8 @@ QUICK = ("quickstart", "--set", "explain=null")
 
 @pytest.fixture
 def server() -> Iterator[int]:
-    command = [sys.executable, str(ROOT / "tests" / "simulated_server.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.kill()
+    with serving() as port:
+        yield port
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 JOIN = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR'); ray.shutdown()"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Environment of a cluster that is started here: no statistics, and no warnings about GPUs that nobody asked for."""
-RETRIES = 8
-"""So many workers or nodes may die under one batch: machines are taken away, but some work kills every worker."""
+RETRIES = 4
+"""So often does Ray do a batch again whose worker or node died: some work kills every worker."""
 
 
 class Wanted(Record):
@@ -56,7 +57,9 @@ def imported() -> "ModuleType":
         import ray
     except ImportError:
         raise MissingExtra("ray", "ray", where="site file, executor or engine") from None
-    logging.getLogger("ray").setLevel(logging.ERROR)  # its lines would stand between those of the progress
+    # What it says of nodes and workers would stand between the lines of the progress, on standard output even.
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray._private.worker._worker_logs_enabled = False
     ray.cloudpickle.register_pickle_by_value(_nodes)  # type: ignore[no-untyped-call]
     return ray
 
@@ -73,6 +76,10 @@ class Cluster:
         self.timeout_s = wanted.timeout_s
         self.ours = wanted.address is None
         """Started here: its nodes are this machine."""
+        self.compared: dict[tuple[str, ...], dict[str, Any]] = {}
+        """What every node was found to have in common with this process, by the store and its corpora."""
+        self.at_end = ExitStack()
+        """What is to be done before it is left."""
         self._found = self.ray.is_initialized()
         if self._found:  # whoever calls us has joined one already: it is theirs to leave
             self.ours = False
@@ -96,6 +103,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave it; what was started here ends."""
+        self.at_end.close()
         if not self._found:
             self.ray.shutdown()
 
@@ -140,6 +148,8 @@ class Cluster:
     def _answer(self, asked: Any) -> tuple[list[str], list[str]]:
         try:
             faults, releases = self.ray.get(asked, timeout=0)
+        except (self.ray.exceptions.TaskUnschedulableError, self.ray.exceptions.NodeDiedError):
+            return [], []  # it left just now
         except self.ray.exceptions.GetTimeoutError:
             return [f"no answer within {self.timeout_s:g} s"], []
         except self.ray.exceptions.RayError as error:

@@ -21,6 +21,7 @@ from medvlsynther.errors import StepFailed
 from medvlsynther.executors import _nodes
 from medvlsynther.executors.base import AHEAD, Batches, trouble
 from medvlsynther.executors.cluster import CLUSTERS, Cluster, Wanted, differing
+from medvlsynther.progress import LOG
 from medvlsynther.store.layout import Store, write_aside
 
 A = TypeVar("A")
@@ -31,6 +32,10 @@ LOOK_S = 10.0
 PATIENCE_S = 60.0
 """A batch that alone is waited for is given away a second time after this, or `SLOWER` times the slowest so far."""
 SLOWER = 4.0
+LOSSES = 3
+"""So often is a batch sent again that Ray has given up: its own retries do not cover all that may get lost."""
+INLINE_BYTES = 64 << 10
+"""Work up to this size travels with each task, and depends on no object that may get lost."""
 
 
 @contextlib.contextmanager
@@ -40,19 +45,30 @@ def joined(wanted: Wanted, store: Store) -> Iterator["OnRay"]:
     Raises: MissingExtra, ClusterTrouble.
     """
     cluster = CLUSTERS.take(wanted)
-    token = store.locks / f"ray-{secrets.token_hex(8)}"
     try:
-        if cluster.ours:
-            yield OnRay(cluster, None)
-            return
-        common = _nodes.common(_corpora(store), token)
+        yield OnRay(cluster, None if cluster.ours else _compared(cluster, store))
+    finally:
+        CLUSTERS.leave(wanted)
+
+
+def _compared(cluster: Cluster, store: Store) -> dict[str, Any]:
+    """What all nodes have in common with this process; asked once for a store and its corpora."""
+    corpora = _corpora(store)
+    known = (str(store.root.resolve()), *map(str, corpora))
+    if known not in cluster.compared:
+        token = store.locks / f"ray-{secrets.token_hex(8)}"
+        common = _nodes.common(corpora, token)
+        cluster.at_end.callback(_forget, token)
         write_aside(token, common.name.encode("ascii"))
         cluster.check(common)
-        yield OnRay(cluster, common.plain())
-    finally:
-        for file in token.parent.glob(f"{token.name}*"):
-            file.unlink(missing_ok=True)
-        CLUSTERS.leave(wanted)
+        cluster.compared[known] = common.plain()
+    return cluster.compared[known]
+
+
+def _forget(token: Path) -> None:
+    """Remove a mark in the store, and those that nodes left beside it."""
+    for file in token.parent.glob(f"{token.name}*"):
+        file.unlink(missing_ok=True)
 
 
 def _corpora(store: Store) -> list[Path]:
@@ -67,9 +83,11 @@ class _Task:
 
     shards: int
     batch: bytes
+    began_s: float
     tries: list[Any]
     """References to its result: one, or two when it was given away again."""
-    began_s: float
+    lost: int = 0
+    """How often Ray gave it up."""
 
 
 class OnRay:
@@ -94,13 +112,18 @@ class _Errand:
     def __init__(self, cluster: Cluster, common: dict[str, Any] | None, work: Callable[[Any], Iterable[Any]]) -> None:
         self._cluster = cluster
         self._ray = cluster.ray
-        self._common = self._ray.put(common)
-        self._work = self._ray.put(self._ray.cloudpickle.dumps(work))
+        self._common = common
+        self._packed: bytes = self._ray.cloudpickle.dumps(work)
+        self._work = self._sent()
         self._home = str(Path.cwd())
         self._tasks: deque[_Task] = deque()
         self._slowest_s = 0.0
         self._most = 0
         self._counted_s = -LOOK_S
+
+    def _sent(self) -> Any:
+        """The work as an argument: within each task where it is small, once for all where it is large."""
+        return self._packed if len(self._packed) <= INLINE_BYTES else self._ray.put(self._packed)
 
     def answers(self, batches: Batches[Any]) -> Iterator[Any]:
         """The results, in order."""
@@ -126,7 +149,7 @@ class _Errand:
         return self._most
 
     def _started(self, batch: list[Any]) -> _Task:
-        task = _Task(len(batch), self._ray.cloudpickle.dumps(batch), [], monotonic())
+        task = _Task(len(batch), self._ray.cloudpickle.dumps(batch), monotonic(), [])
         self._try(task)
         return task
 
@@ -140,8 +163,9 @@ class _Errand:
             done, others = self._ray.wait(task.tries, num_returns=1, timeout=min(LOOK_S, PATIENCE_S))
             if done:
                 self._drop(others)
-                return self._result(done[0])
-            if self._lags(task):
+                if (result := self._result(task, done[0])) is not None:
+                    return result
+            elif self._lags(task):
                 self._try(task)
 
     def _lags(self, task: _Task) -> bool:
@@ -152,15 +176,22 @@ class _Errand:
         others = [each for other in list(self._tasks)[1:] for each in other.tries]
         return not others or not self._ray.wait(others, num_returns=len(others), timeout=0)[1]
 
-    def _result(self, done: Any) -> tuple[list[Any], float]:
-        errors = self._ray.exceptions
+    def _result(self, task: _Task, done: Any) -> tuple[list[Any], float] | None:
+        """What a try gave; None when Ray gave it up and it was sent again."""
         try:
             faults, results, seconds = self._ray.get(done)
-        except errors.RayTaskError as error:
-            raise trouble(error.cause) from None
-        except errors.RayError as error:
-            what = " ".join(str(error).split())[:300]
-            raise StepFailed(f"The cluster gave a batch of shards up: {what}") from None
+        except self._ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None) or error
+            if not isinstance(cause, self._ray.exceptions.RayError):
+                raise trouble(cause) from None
+            if task.lost >= LOSSES:
+                raise StepFailed(f"The cluster gave a batch of shards up: {_line(cause)}") from None
+            LOG.info("a batch of shards was lost and is sent again: %s", _line(cause))
+            task.lost += 1
+            task.tries.clear()
+            self._work = self._sent()
+            self._try(task)
+            return None
         if faults:
             raise differing([f"a node that joined later: {fault}" for fault in faults])
         return results, seconds
@@ -168,3 +199,7 @@ class _Errand:
     def _drop(self, tries: list[Any]) -> None:
         for one in tries:
             self._ray.cancel(one, force=True)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
