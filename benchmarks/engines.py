@@ -2,8 +2,8 @@
 
     make bench-engines                      all figures, each from a process of its own
     python benchmarks/engines.py --quick    a tenth of the requests
-    python benchmarks/engines.py --peer     the same work by the `openai` package too, from a virtual environment of its
-                                            own under .cache (made, and the package installed, where it is missing)
+    python benchmarks/engines.py --peers    the same work by other packages too (`peers.py`), each from a virtual
+                                            environment of its own under .cache, made where it is missing
 
 Every request carries its own image of 117 kB and a prompt of about 4 kB; a reply takes 200 ms and is kept in a ledger.
 CPU is that of the asking process alone, whole: start-up, rendering, images, HTTP and ledger; with one core free for it
@@ -11,7 +11,6 @@ and one for the mock server, wall times are what they claim to be, otherwise the
 """
 
 import argparse
-import asyncio
 import json
 import os
 import resource
@@ -24,16 +23,18 @@ import urllib.request
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+
+from peers import CAPTION, PEERS, REQUIREMENTS, RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 LATENCY_S = 0.2
 IMAGE_BYTES = 117_000
 IMAGES = 50
 """Files that the images are read from, by turns; each request names one of its own."""
-RULES = "Every option is short, and one of them alone is right. " * 30
-CAPTION = "An axial image at the level of the carina shows a small effusion. " * 35
+PEER_S = 900
+"""Longest time for another package's work."""
 
 
 # -------------------------------------------------------------------------------------- the asking processes
@@ -45,8 +46,8 @@ def usage() -> dict[str, float]:
     return {"cpu_s": spent.ru_utime + spent.ru_stime, "peak_mb": spent.ru_maxrss / 1024}
 
 
-def ask_ours(work: Path, urls: list[str], rows: int, concurrency: int, chain: bool) -> dict[str, float]:
-    """Ask with this project's engine; with `chain`, the second server checks what the first one wrote."""
+def ask_ours(work: Path, urls: list[str], rows: int, concurrency: int, chained: bool) -> dict[str, float]:
+    """Ask with this project's engine; with `chained`, the second server checks what the first one wrote."""
     from medvlsynther.cards import Model, Prompt, Sampling
     from medvlsynther.engines import openai
     from medvlsynther.engines._asking import ask
@@ -73,35 +74,9 @@ def ask_ours(work: Path, urls: list[str], rows: int, concurrency: int, chain: bo
 
     started_s = time.perf_counter()
     coming = asked("writer", urls[0], requests())
-    if chain:
+    if chained:
         coming = asked("checker", urls[1], coming)
     return {"rows": sum(1 for _ in coming), "wall_s": time.perf_counter() - started_s}
-
-
-def ask_sdk(work: Path, urls: list[str], rows: int, concurrency: int) -> dict[str, float]:
-    """The same work by the `openai` package as it is commonly used: no ledger, messages built within the slots."""
-    import base64
-
-    from openai import AsyncOpenAI  # type: ignore[import-not-found]
-
-    async def one(client: Any, slots: asyncio.Semaphore, number: int) -> None:
-        async with slots:
-            data = base64.b64encode((work / f"{number % IMAGES}.png").read_bytes()).decode()
-            content = [
-                {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
-                {"type": "text", "text": f"Figure {number}. {CAPTION}\n\nWrite one question."},
-            ]
-            messages = [{"role": "system", "content": RULES}, {"role": "user", "content": content}]
-            await client.chat.completions.create(model="mock", messages=messages)
-
-    async def main() -> None:
-        slots = asyncio.Semaphore(concurrency)
-        async with AsyncOpenAI(base_url=urls[0], api_key="none") as client:
-            await asyncio.gather(*(one(client, slots, number) for number in range(rows)))
-
-    started_s = time.perf_counter()
-    asyncio.run(main())
-    return {"rows": rows, "wall_s": time.perf_counter() - started_s}
 
 
 # -------------------------------------------------------------------------------------- running them
@@ -137,18 +112,16 @@ def workplace() -> Iterator[Path]:
         yield Path(name)
 
 
-def command(who: str, work: Path, servers: list[str], rows: int, concurrency: int, python: str) -> list[str]:
+def command(who: str, work: Path, servers: list[str], rows: int, concurrency: int) -> list[str]:
     """The command line of an asking process."""
     urls = [f"{server}/v1" for server in servers]
-    return [python, str(Path(__file__)), "--as", who, str(work), str(rows), str(concurrency), *urls]
+    return [sys.executable, str(Path(__file__)), "--as", who, str(work), str(rows), str(concurrency), *urls]
 
 
-def run(
-    work: Path, servers: list[str], rows: int, concurrency: int, *, who: str = "ours", python: str = sys.executable
-) -> dict[str, float]:
+def run(work: Path, servers: list[str], rows: int, concurrency: int, *, who: str = "ours") -> dict[str, float]:
     """One asking process: rows, seconds it asked (`wall_s`), seconds it lived (`whole_s`), CPU and peak memory."""
     started_s = time.perf_counter()
-    line = command(who, work, servers, rows, concurrency, python)
+    line = command(who, work, servers, rows, concurrency)
     result = subprocess.run(line, check=True, stdout=subprocess.PIPE)
     found: dict[str, float] = json.loads(result.stdout)
     return {**found, "whole_s": time.perf_counter() - started_s}
@@ -156,7 +129,7 @@ def run(
 
 def killed_half_way(work: Path, server: str, rows: int, concurrency: int) -> int:
     """Kill a process half way, run it again; gives how many answered requests were asked twice."""
-    with subprocess.Popen(command("ours", work, [server], rows, concurrency, sys.executable)) as process:
+    with subprocess.Popen(command("ours", work, [server], rows, concurrency)) as process:
         while stats(server)["answered"] < rows // 2:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
@@ -191,10 +164,10 @@ def figures(rows: int) -> Iterator[tuple[str, str, str]]:
         seen = stats(server)
         yield "rows lost, 4 times overload", "0", f"{rows - seen['answered']}"
         yield "requests a row, 4 times overload", "≤ 1.5", f"{seen['requests'] / rows:.2f}"
-    yield chained(rows // 2)
+    yield two_servers(rows // 2)
 
 
-def chained(rows: int) -> tuple[str, str, str]:
+def two_servers(rows: int) -> tuple[str, str, str]:
     """Two servers, the second slower: both stages together against the second alone."""
     with workplace() as work, mock() as writer, mock(latency_s=1.5 * LATENCY_S) as checker:
         both = run(work, [writer, checker], rows, 64, who="chain")
@@ -203,29 +176,55 @@ def chained(rows: int) -> tuple[str, str, str]:
     return "two servers, write then check, to the slower alone", "≤ 1.15", f"{both['wall_s'] / alone['wall_s']:.2f}"
 
 
-def peer(rows: int) -> Iterator[tuple[str, str, str]]:
-    """The same by the `openai` package."""
-    home = ROOT / ".cache" / "bench-openai"
-    python = home / "bin" / "python"
-    if not python.exists():
+def peers(rows: int) -> Iterator[tuple[str, str, str]]:
+    """The same work by other packages; one that does not install or run is left out, and says why."""
+    for name in PEERS:
+        try:
+            python = environment(name)
+            with workplace() as work, mock() as server:
+                command = [
+                    python,
+                    str(ROOT / "benchmarks" / "peers.py"),
+                    name,
+                    str(work),
+                    str(rows),
+                    "64",
+                    f"{server}/v1",
+                ]
+                quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": {**os.environ, "HOME": str(work)}}
+                done = subprocess.run(command, check=True, timeout=PEER_S, **quiet)
+                found, seen = json.loads(done.stdout.splitlines()[-1]), stats(server)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
+            last = ((getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+            yield f"{name}: left out", "", f"{type(error).__name__} {last[:120]}"
+            continue
+        share = rows / found["wall_s"] / (64 / LATENCY_S)
+        yield f"{name}: CPU per request, 64 in flight", "", f"{1000 * found['cpu_s'] / rows:.2f} ms"
+        yield f"{name}: throughput of the limit", "", f"{100 * share:.0f} %"
+        yield f"{name}: peak memory", "", f"{found['peak_mb']:.0f} MB"
+        if seen["requests"] != rows:
+            yield f"{name}: requests a row", "", f"{seen['requests'] / rows:.2f}"
+
+
+def environment(name: str) -> str:
+    """The Python of a package's own virtual environment, made where it is missing.
+
+    Raises: CalledProcessError where the package does not install.
+    """
+    home = ROOT / ".cache" / f"bench-{name}"
+    python, whole = home / "bin" / "python", home / ".installed"
+    if not whole.exists():
         venv.create(home, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "openai"], check=True)
-    for concurrency in (64, 128):
-        with workplace() as work, mock() as server:
-            found = run(work, [server], rows, concurrency, who="sdk", python=str(python))
-        share = rows / found["wall_s"] / (concurrency / LATENCY_S)
-        yield f"openai package: CPU, {concurrency} in flight", "", f"{1000 * found['cpu_s'] / rows:.2f} ms"
-        yield f"openai package: throughput, {concurrency} in flight", "", f"{100 * share:.0f} %"
-        yield f"openai package: peak memory, {concurrency} in flight", "", f"{found['peak_mb']:.0f} MB"
+        install = [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS[name].split()]
+        subprocess.run(install, check=True, stderr=subprocess.PIPE)
+        whole.touch()
+    return str(python)
 
 
 def asking_process(given: argparse.Namespace) -> None:
     """Be one of the asking processes."""
     who, work, rows, concurrency, *urls = given.asking
-    if who == "sdk":
-        found = ask_sdk(Path(work), urls, int(rows), int(concurrency))
-    else:
-        found = ask_ours(Path(work), urls, int(rows), int(concurrency), chain=who == "chain")
+    found = ask_ours(Path(work), urls, int(rows), int(concurrency), chained=who == "chain")
     print(json.dumps({**found, **usage()}))
 
 
@@ -233,7 +232,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the requests")
-    parser.add_argument("--peer", action="store_true", help="the openai package too")
+    parser.add_argument("--peers", action="store_true", help="other packages too")
     parser.add_argument("--as", dest="asking", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.asking:
@@ -242,7 +241,7 @@ def main() -> None:
     rows = 200 if given.quick else 2000
     print(f"{rows:,} requests; load before: {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores\n")
     print(f"{'figure':<62} {'target':>9} {'measured':>10}")
-    for name, target, measured in (*figures(rows), *(peer(rows) if given.peer else ())):
+    for name, target, measured in chain(figures(rows), peers(rows) if given.peers else ()):
         print(f"{name:<62} {target:>9} {measured:>10}", flush=True)
 
 

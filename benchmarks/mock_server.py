@@ -258,12 +258,13 @@ def payload(mock: Mock, asked: dict[str, Any], size: int, fault: str) -> dict[st
     if asked.get("logprobs") and mock.words:
         told = [{"token": word, "logprob": chance} for word, chance in mock.words.items()]
         choice["logprobs"] = {"content": [{"token": " ", "logprob": 0.0}, {**told[0], "top_logprobs": told}]}
+    prompt, reply = size // 400 + 1, len(text) // 4 + 1
     return {
         "id": "mock",
         "object": "chat.completion",
         "model": "mock",
         "choices": [choice],
-        "usage": {"prompt_tokens": size // 400 + 1, "completion_tokens": len(text) // 4 + 1},
+        "usage": {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply},
     }
 
 

@@ -7,6 +7,7 @@ is asked in this process or behind a server.
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    """A server with the model."""
+    with served(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def benchmark_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a card and, in `data`, the questions that quickstart exports."""
     made = tmp_path_factory.mktemp("benchmark")
-    medvlsynther(made, "run", "quickstart", "--set", "explain=null", "--set", "curate.total=60")
+    medvlsynther(made, "run", "quickstart", "--set", "explain=null", "--set", "curate.total=30")
     (export,) = made.glob("store/steps/export.hf-*")
     (export / "dataset" / "data").rename(made / "data")
     count = json.loads((export / DONE).read_bytes())["rows"]
@@ -74,42 +82,37 @@ def evaluated(work: Path, site: str, model: Path, benchmark: Path, *recipe: str)
     return list(Table(Answer, answers)), own
 
 
-def both(folder: Path, benchmark: Path, work: Path, *recipe: str) -> tuple[list[Answer], dict[str, Any]]:
+def both(folder: Path, port: int, benchmark: Path, work: Path, *recipe: str) -> tuple[list[Answer], dict[str, Any]]:
     """What is equal in this process and behind a server: answers and scores."""
     here, scores = evaluated(work / "here", IN_PROCESS, folder, benchmark, *recipe)
-    with served(folder) as port:
-        there, others = evaluated(work / "there", BEHIND.format(port=port), folder, benchmark, *recipe)
+    there, others = evaluated(work / "there", BEHIND.format(port=port), folder, benchmark, *recipe)
     assert here == there
     assert scores == others
     return here, scores
 
 
 def test_letters_are_the_same_in_process_and_behind_a_server_and_chance_lies_in_the_interval(
-    folder: Path, benchmark_folder: Path, tmp_path: Path
+    folder: Path, port: int, benchmark_folder: Path, tmp_path: Path
 ) -> None:
-    answers, scores = both(folder, benchmark_folder, tmp_path, *LETTERS)
+    answers, scores = both(folder, port, benchmark_folder, tmp_path, *LETTERS)
     assert {answer.text for answer in answers} <= set("ABCDE")
     assert len({answer.text for answer in answers}) > 1
     accuracy = scores["accuracy"]
     assert accuracy["low"] <= CHANCE <= accuracy["high"]
-    assert accuracy["high"] - accuracy["low"] < 0.5
+    assert accuracy["high"] - accuracy["low"] < 0.6
     assert scores["replies none"]["value"] == 0
 
 
 def test_texts_are_the_same_and_noise_is_counted_not_guessed_at(
-    folder: Path, benchmark_folder: Path, tmp_path: Path
+    folder: Path, port: int, benchmark_folder: Path, tmp_path: Path
 ) -> None:
-    answers, scores = both(folder, benchmark_folder, tmp_path, *TEXTS)
+    answers, scores = both(folder, port, benchmark_folder, tmp_path, *TEXTS)
     cut = sum(answer.finish == "length" for answer in answers)
     failed = sum(answer.failure is not None for answer in answers)
     assert cut > len(answers) / 2
-    assert round(scores["replies cut"]["value"] * len(answers)) == cut
+    assert scores["replies cut"]["value"] == cut
     reasons = ("none", "several", "refused", "out_of_range", "truncated", "not_asked")
-    unread = {reason: round(scores[f"replies {reason}"]["value"] * len(answers)) for reason in reasons}
+    unread = {reason: scores[f"replies {reason}"]["value"] for reason in reasons}
     assert unread["not_asked"] == failed
     assert unread["truncated"] > 0
-    assert accuracy_of(scores) <= 1 - sum(unread.values()) / len(answers)
-
-
-def accuracy_of(scores: dict[str, Any]) -> float:
-    return float(scores["accuracy"]["value"])
+    assert scores["accuracy"]["value"] <= 1 - sum(unread.values()) / len(answers)
