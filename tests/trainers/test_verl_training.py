@@ -21,6 +21,8 @@ from medvlsynther.cards import Change, Prompt, Trainer
 from medvlsynther.errors import BadSetting, MissingInput, TrainingStopped
 from medvlsynther.export.processor import ModelFolder
 from medvlsynther.export.prompt import asked
+from medvlsynther.pipeline.plan import plan
+from medvlsynther.pipeline.recipe import expand, load_recipe
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.images import ImageStore
 from medvlsynther.training import merging
@@ -28,6 +30,7 @@ from medvlsynther.training.backends._verl_child import compose
 from medvlsynther.training.backends._verl_data import look
 from medvlsynther.training.backends._verl_keys import Facts, overrides, quoted
 from medvlsynther.training.base import Job, Place
+from medvlsynther.training.steps import planned
 from tests.export.material import Material, item, picture
 from tests.stages.harness import run_stage
 from tests.trainers import tiny_vlm
@@ -74,6 +77,20 @@ def test_verl_composes_and_validates_every_card(card: str, place: Place, tmp_pat
     assert config.actor_rollout_ref.rollout.limit_images == 6
     assert config.data.train_files == list(FACTS.train)
     assert config.trainer.nnodes == place.nodes
+
+
+def test_verl_composes_and_validates_every_variant_of_the_recipe(tmp_path: Path) -> None:
+    steps = [step for ref in expand("train@*") for step in plan(load_recipe(ref, after="quickstart"))]
+    jobs = [planned(step.settings, None, tmp_path, tmp_path) for step in steps if step.stage == "train.grpo"]
+    by_verl = [made for made, backend in jobs if backend == "verl"]
+    assert len(by_verl) >= 20, "all published runs of GRPO"
+    for made in {repr(made.card): made for made in by_verl}.values():
+        config = compose(overrides(made, Place(), FACTS, made.card.gpus, "0.9.1"))
+        actor = config.actor_rollout_ref.actor
+        assert config.data.train_batch_size == made.card.batch_rows
+        assert actor.ppo_mini_batch_size == (made.card.mini_batch_rows or made.card.batch_rows)
+        assert actor.use_kl_loss == (made.card.kl > 0)
+        assert config.trainer.n_gpus_per_node == made.card.gpus
 
 
 @pytest.mark.parametrize(
