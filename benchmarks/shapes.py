@@ -31,11 +31,11 @@ CHANCE = 1 / len(SHAPES)
 def picture(shape: str, seed: int) -> bytes:
     """A PNG of one shape."""
     chance = np.random.default_rng(seed)
-    ground = chance.integers(0, 70, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    ground = chance.integers(0, 40, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
     image = Image.fromarray(ground)
     pen = ImageDraw.Draw(image)
-    colour = tuple(int(value) for value in chance.integers(140, 256, 3))
-    radius = int(chance.integers(11, 19))
+    colour = tuple(int(value) for value in chance.integers(160, 256, 3))
+    radius = int(chance.integers(14, 21))
     x, y = (int(value) for value in chance.integers(radius + 2, SIDE_PX - radius - 2, 2))
     box = (x - radius, y - radius, x + radius, y + radius)
     if shape == "disc":
@@ -43,10 +43,10 @@ def picture(shape: str, seed: int) -> bytes:
     elif shape == "square":
         pen.rectangle(box, fill=colour)
     elif shape == "ring":
-        pen.ellipse(box, outline=colour, width=math.ceil(radius / 3))
+        pen.ellipse(box, outline=colour, width=math.ceil(radius / 4))
     else:
-        pen.line((x - radius, y, x + radius, y), fill=colour, width=5)
-        pen.line((x, y - radius, x, y + radius), fill=colour, width=5)
+        pen.line((x - radius, y, x + radius, y), fill=colour, width=7)
+        pen.line((x, y - radius, x, y + radius), fill=colour, width=7)
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,16 @@ def check_reference(trainer: Any) -> None:
             raise Stop(f"The reference policy differs from the initial policy in {name}", "Train from a folder")
 
 
+def restore(trainer: Any, folder: str, model: Any = None) -> None:
+    """Put a checkpoint's weights into the model, every one of them.
+
+    transformers writes a checkpoint under the names of the weights on the hub, and resuming looks for the names in
+    memory: for Qwen2.5-VL it finds none, warns, and goes on with the weights of the beginning.
+    """
+    policy = trainer.accelerator.unwrap_model(model or trainer.model)
+    policy.load_state_dict(type(policy).from_pretrained(folder, dtype=policy.dtype).state_dict())
+
+
 def save(job: Job, trainer: Any) -> None:
     """Write model and processor aside, adapters merged, in the precision they were computed in; then name them."""
     part = job.path(f".{MODEL}.part")
@@ -167,6 +178,8 @@ def train(job: Job, log_to: str) -> None:
     trainer = trainer_of(job, log_to)
     with trainer.accelerator.main_process_first():
         last = last_whole(job)
+    if last and not trainer.is_fsdp_enabled and job.card.lora_rank is None:
+        trainer._load_from_checkpoint = partial(restore, trainer)
     try:
         trainer.train(resume_from_checkpoint=last)
     except torch.OutOfMemoryError:
