@@ -5,12 +5,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Self
 
 from medvlsynther.errors import BudgetSpent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 LOG = logging.getLogger("medvlsynther")
 STEADY = LOG.getChild("progress")
@@ -49,21 +50,8 @@ class Budget:
 class Board:
     """Where meters are drawn: one bar a step under way; nothing without a terminal. A context manager."""
 
-    def __init__(self, console: Console | None) -> None:
-        self.bars = (
-            Progress(
-                TextColumn("{task.description:<14}"),
-                BarColumn(bar_width=28),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[extra]}"),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=console,
-                transient=True,
-            )
-            if console is not None and console.is_terminal
-            else None
-        )
+    def __init__(self, console: "Console | None") -> None:
+        self.bars = _bars(console) if console is not None and console.is_terminal else None
 
     def __enter__(self) -> Self:
         if self.bars:
@@ -75,6 +63,28 @@ class Board:
     ) -> None:
         if self.bars:
             self.bars.stop()
+
+
+def _bars(console: "Console") -> "Progress":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description:<14}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[extra]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 class Meter:
