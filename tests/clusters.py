@@ -1,6 +1,7 @@
-"""A cluster of two nodes on this machine."""
+"""A cluster of two nodes on this machine, and the processes that work for it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,3 +30,24 @@ def nodes() -> Iterator[Any]:
 def wanted(nodes: Any) -> Wanted:
     """How to join it."""
     return Wanted(address=nodes.address)
+
+
+def processes(node: Any, *names: bytes) -> list[int]:
+    """Processes of those names that a node has started; it has others, without which it ends."""
+    parent = str(node.all_processes["raylet"][0].process.pid)
+    found = (path.parent for path in Path("/proc").glob("[0-9]*/stat"))
+    return [int(path.name) for path in found if _parent(path) == parent and _command(path).startswith(names)]
+
+
+def _parent(process: Path) -> str:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""

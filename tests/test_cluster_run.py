@@ -18,6 +18,7 @@ from medvlsynther.executors.cluster import CLUSTERS, Wanted
 from medvlsynther.pipeline.recipe import Recipe, load_recipe
 from medvlsynther.pipeline.runner import run
 from medvlsynther.pipeline.site import Site
+from tests.clusters import processes
 from tests.simulated_server import serving
 from tests.test_interruption import results_of
 
@@ -60,29 +61,9 @@ def test_four_workers_of_a_ray_that_starts_by_itself(
     assert "ray" not in said.err.lower(), said.err
 
 
-def test_two_nodes(alone: dict[str, bytes], server: Endpoint, tmp_path: Path, wanted: Wanted) -> None:
-    assert both(tmp_path, server, executor="ray", ray=wanted) == alone
-
-
-def workers_of(node: Any) -> list[int]:
-    """Processes that do tasks on a node of Ray; it has others, without which it ends."""
-    parent = str(node.all_processes["raylet"][0].process.pid)
-    found = (path.parent for path in Path("/proc").glob("[0-9]*/stat"))
-    return [int(path.name) for path in found if _parent(path) == parent and _command(path).startswith(TASKS)]
-
-
-def _parent(process: Path) -> str:
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()[1]
-    except OSError:
-        return ""
-
-
-def _command(process: Path) -> bytes:
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
+def test_two_nodes_that_ask_as_well(alone: dict[str, bytes], server: Endpoint, tmp_path: Path, wanted: Wanted) -> None:
+    asking = server.model_copy(update={"engine": "ray", "replicas": 2})
+    assert both(tmp_path, asking, executor="ray", ray=wanted) == alone
 
 
 def taken_away(store: Path, nodes: Any, node: Any) -> list[str]:
@@ -91,7 +72,7 @@ def taken_away(store: Path, nodes: Any, node: Any) -> list[str]:
     until_s = time.monotonic() + 120
     while time.monotonic() < until_s and not list(store.glob("steps/.images-*")):
         time.sleep(0.02)
-    for pid in workers_of(nodes.head_node)[:1]:
+    for pid in processes(nodes.head_node, *TASKS)[:1]:
         os.kill(pid, signal.SIGKILL)
         done.append("worker")
     nodes.remove_node(node, allow_graceful=False)
