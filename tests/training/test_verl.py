@@ -1,6 +1,7 @@
 """verl as a backend, as far as it goes without verl: keys of each version, refusals, what it logs, what is shown."""
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medvlsynther.cards import Change, Trainer
 from medvlsynther.errors import BadSetting, MissingExtra, UserError
+from medvlsynther.pipeline.plan import signature
+from medvlsynther.pipeline.site import Site
 from medvlsynther.training import memory
 from medvlsynther.training.backends import _verl_child, verl
 from medvlsynther.training.backends._verl_keys import ERAS, Facts, era_of, overrides, steps_of
@@ -255,6 +259,17 @@ def test_the_child_is_told_its_job_and_its_place(tmp_path: Path) -> None:
     assert (python, module) == (place.python, _verl_child.__name__)
     assert Path(job_file) == tmp_path / "lasting/job.json"
     assert Place.model_validate_json(told) == place
+
+
+def test_what_the_document_shows_can_be_written_so() -> None:
+    text = (Path(__file__).parents[2] / "docs/train-verl.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    sites = [Site.model_validate(block) for block in blocks if "training" in block]
+    assert [site.training["verl"].nodes for site in sites] == [1, 4]
+    (reward,) = [block["reward"] for block in blocks if "reward" in block]
+    assert Trainer.load("grpo-modern-7b").changed(Change({"reward": reward})).reward == reward
+    (merge,) = [block["stages"]["train.merge"] for block in blocks if "stages" in block]
+    assert set(merge) <= set(signature("train.merge").settings)
 
 
 # --------------------------------------------------------------------------------------------------- what it logs
