@@ -48,9 +48,9 @@ class Power(Record):
     direction: Direction
     """On which side the copy stood; "no copy" for a negative control."""
     tried: int
-    """Copies planted, or unrelated pairs compared."""
+    """Copies planted; or unrelated pairs compared, or images each compared with all others."""
     found: int
-    """Copies found, or unrelated pairs taken for one."""
+    """Copies found; or unrelated pairs taken for one, or images taken for any other."""
     low: float
     """Lower end of the 95 % Wilson interval of found / tried."""
     high: float
@@ -145,25 +145,23 @@ class Bench:
     def unrelated(self, prints: Sequence[Print]) -> list[Count]:
         """Images against all others of their own set, but for those of their article: who is taken for whom."""
         among, read = Index(self.index), partial(self._picture, {})
-        tried = found = 0
-        for number, print_ in enumerate(prints):
-            matches = search(among, number, print_, self.limits, read)
-            found += sum(not _related(print_, among[match.left]) for match in matches)
-            tried += among.images - 1
-        return [Count("pairs within the set", "no copy", max(0, tried), found)]
+        found = [self._strangers(among, number, print_, read) for number, print_ in enumerate(prints)]
+        return _false("within the set", found, among.images - 1)
 
     def bundled(self, paths: Sequence[Path]) -> list[Count]:
         """The drawn images that come with the package against all images of the set."""
         pictures: dict[str, bytes] = {}
         among, read = Index(self.index), partial(self._picture, pictures)
-        tried = found = 0
-        for number, path in enumerate(paths):
-            print_ = printed(Print(name=path.name), path.read_bytes(), keeper(pictures))
-            if print_.fault is None:
-                matches = search(among, number, print_, self.limits, read)
-                found += sum(not _related(print_, among[match.left]) for match in matches)
-                tried += among.images
-        return [Count("drawn images of the package", "no copy", tried, found)]
+        prints = [printed(Print(name=path.name), path.read_bytes(), keeper(pictures)) for path in paths]
+        found = [
+            self._strangers(among, number, print_, read) for number, print_ in enumerate(prints) if not print_.fault
+        ]
+        return _false("drawings of the package", found, among.images)
+
+    def _strangers(self, among: Index, number: int, print_: Print, read: Callable[[str], bytes]) -> int:
+        """Images of the set that one is taken for, and that have nothing to do with it."""
+        matches = search(among, number, print_, self.limits, read)
+        return len({m.left for m in matches if not _related(print_, among[m.left])})
 
     def _opened(self, prints: Iterable[Print]) -> Iterator[tuple[Print, Image.Image]]:
         """The images that can still be opened."""
@@ -186,6 +184,14 @@ class Bench:
 
     def _picture(self, pictures: dict[str, bytes], sha256: str) -> bytes:
         return pictures[sha256] if sha256 in pictures else ImageStore(Store(self.store).images).read(sha256)
+
+
+def _false(material: str, found: Sequence[int], others: int) -> list[Count]:
+    """Pairs that were taken for the same image, and images that were taken for some other one."""
+    return [
+        Count(f"pairs of images {material}", "no copy", max(0, len(found) * others), sum(found)),
+        Count(f"images {material}", "no copy", len(found), sum(map(bool, found))),
+    ]
 
 
 def keeper(pictures: dict[str, bytes]) -> Callable[[bytes], str]:
@@ -245,4 +251,4 @@ def _text_unrelated(exhibits: Sequence[Exhibit], base: Sequence[Known], rules: R
         for other in pair.right
         if one != other
     }
-    return Count("pairs within the set", "no copy", len(queries) * max(0, len(base) - 1), len(found))
+    return Count("pairs of items within the set", "no copy", len(queries) * max(0, len(base) - 1), len(found))

@@ -13,7 +13,7 @@ from medvlsynther.context import Context
 from medvlsynther.fingerprint import draw
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 
 LIMITS, RULES = Limits(), Rules()
