@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
@@ -112,6 +113,38 @@ def test_stopped_and_resumed_with_other_settings_of_the_site_the_result_is_the_s
         json.loads((answers / "step.json").read_text())["rows"]
         == json.loads(next(broken.glob("store/steps/questions-*/step.json")).read_text())["rows"]
     )
+
+
+AUDIT = """\
+description: Half of the questions are training data
+stages:
+  audit.read: {{benchmarks: ["{card}"], path: "{data}", train: [{{path: "{train}", split: train}}]}}
+  audit.identity: {{}}
+  audit.images: {{}}
+  audit.text: {{}}
+  audit.joint: {{}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_after_an_audit_scores_are_also_given_without_what_leaked(benchmark_folder: Path, tmp_path: Path) -> None:
+    rows = pq.read_table(benchmark_folder / "data").slice(0, 20)
+    (tmp_path / "half").mkdir()
+    pq.write_table(rows, tmp_path / "half" / "train-00000-of-00001.parquet")
+    card, data, train = (
+        str(path) for path in (benchmark_folder / "own.yaml", benchmark_folder / "data", tmp_path / "half")
+    )
+    (tmp_path / "audit.yaml").write_text(AUDIT.format(card=card, data=data, train=train))
+    done = evaluate(tmp_path, benchmark_folder, "--after", "audit.yaml")
+    assert done.returncode == 0, done.stderr
+    (report,) = tmp_path.glob("store/steps/scores-*/report.json")
+    scores = json.loads(report.read_text())["scores"]
+    own = {s["group"]: s for s in scores if (s["dataset"], s["measure"]) == ("own", "accuracy")}
+    whole, clean, flagged = (own[group] for group in ("", "leak=clean", "leak=flagged"))
+    assert whole["n"] == clean["n"] + flagged["n"]
+    assert 20 <= flagged["n"] < whole["n"]
+    assert "flagged" in done.stdout
 
 
 def test_a_results_file_is_graded_and_reported(tmp_path: Path) -> None:

@@ -12,11 +12,19 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from medvlsynther.cards import Model, Prompt, Sampling
+from medvlsynther.engines import openai
+from medvlsynther.engines._asking import ask
+from medvlsynther.engines.base import Endpoint, Reply, Request
+from medvlsynther.records import ImageRef
+from medvlsynther.rules.label_reads import LABELS
 from medvlsynther.store.layout import DONE
 from tests.conftest import ROOT
 from tests.tools import tiny
@@ -121,6 +129,15 @@ models:
 """
 
 
+def png() -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (84, 56), (40, 90, 160)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+PICTURE = png()
+
+
 @contextmanager
 def served(folder: Path, *options: str) -> Iterator[int]:
     command = [sys.executable, str(ROOT / "tests" / "tiny_server.py"), str(folder), *options]
@@ -170,6 +187,30 @@ def test_audited_behind_llama_cpp(work: Path, folder: Path) -> None:
     with llama_served(folder, work) as port:
         (work / "medvlsynther.yaml").write_text(SERVED.format(port=port))
         check(run(work, *AUDITED), prefix=False)
+
+
+@pytest.mark.skipif(not SERVER.is_file(), reason="llama.cpp's server is not built: make test-llama")
+def test_labels_and_their_chances_behind_llama_cpp(work: Path, folder: Path) -> None:
+    """A model that knows nothing is held to the labels, and each has a chance."""
+    with llama_served(folder, work) as port:
+        replies = labelled(f"http://127.0.0.1:{port}/v1", "llamacpp", "tiny")
+    for reply in replies:
+        assert reply.text in LABELS
+        assert reply.chances[reply.text] > 0
+        assert sum(reply.chances.values()) == pytest.approx(1.0)
+    assert len({reply.chances["yes"] for reply in replies}) > 1
+
+
+def labelled(url: str, kind: str, name: str) -> list[Reply]:
+    """Closed choices about images, in order."""
+    card = Model(description="tiny", repo=name, family="tiny")
+    engine = openai.connect(card, Endpoint(base_url=url, server=kind, served_as=name), lambda _: PICTURE)
+    prompt = Prompt(description="d", task="judge", system="Reply yes or no.", request="Is figure {{ n }} sharp?")
+    refs = (ImageRef(name="a.png", sha256="0" * 64),)
+    requests = [Request(f"{n}", prompt, {"n": n}, images=refs, labels=LABELS) for n in range(6)]
+    found = list(ask(engine, None, card, requests, Sampling()))
+    assert all(isinstance(reply, Reply) for reply in found), found
+    return [reply for reply in found if isinstance(reply, Reply)]
 
 
 @pytest.mark.skipif(not VLLM.is_file(), reason="vLLM's CPU build is not installed: make test-vllm")
