@@ -61,7 +61,7 @@ bench-sources: install-test
 .PHONY: test-verl test-trl bench-export
 
 test-verl test-trl: test-%: .venv-%/.installed
-	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
+	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=tests/tools/shim:. \
 		.venv-$*/bin/python -m pytest -W ignore $(wildcard tests/trainers/test_$**.py)
 
 .venv-%/.installed: pyproject.toml tests/trainers/%.txt tests/trainers/%-alone.txt
@@ -70,6 +70,16 @@ test-verl test-trl: test-%: .venv-%/.installed
 	.venv-$*/bin/python -m pip install --quiet --constraint tests/trainers/$*.txt --editable .
 	.venv-$*/bin/python -m pip install --quiet --no-deps --requirement tests/trainers/$*-alone.txt
 	touch $@
+
+# From articles to an evaluated model in one command, on a tiny model; and whether such a model learns.
+.PHONY: loop bench-train
+TINY := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=tests/tools/shim:.
+
+loop: .venv-trl/.installed
+	$(TINY) .venv-trl/bin/medvlsynther run loop
+
+bench-train: .venv-trl/.installed
+	$(TINY) .venv-trl/bin/python benchmarks/train.py
 
 bench-export: install
 	$(BIN)/python benchmarks/export.py
