@@ -14,6 +14,10 @@ from medvlsynther.engines.base import Usage
 LIKELIEST = 20
 """Words told for each place: the most that servers tell."""
 
+AFTER_GRAMMAR = {"post_sampling_probs": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
+"""Told before its grammar, llama.cpp's likeliest words may hold no label; told after it, they are as its samplers leave
+them, so that nothing may be cut off."""
+
 
 class OpenAI:
     """Chat completions, as spoken by nearly everybody."""
@@ -86,8 +90,7 @@ def _choice(question: Question, kind: Kind) -> dict[str, Any]:
             asked["regex"] = f"({'|'.join(map(re.escape, question.labels))})"
         case "grammar":
             ways = (orjson.dumps(label).decode() for label in question.labels)
-            # Its words are weighed after the grammar, which before it would name none of the labels.
-            asked |= {"grammar": f"root ::= {' | '.join(ways)}", "post_sampling_probs": True}
+            asked |= {"grammar": f"root ::= {' | '.join(ways)}", **AFTER_GRAMMAR}
     return asked
 
 
