@@ -122,27 +122,27 @@ def need(card: Trainer, backend: str, gpus: int, memory_bytes: float) -> Need:
     learnt = trained(card)
     frozen = card.parameters if card.lora_rank is not None else 0.0
     whole = max(card.parameters / form.layers, form.vocabulary * form.hidden)
-    rows, longest = _rows(card, backend), card.max_prompt_tokens + card.max_reply_tokens
+    computed, scored = _tokens(card, backend)
     block = 34 / BF16 * width * form.hidden
     stream = width * form.hidden * form.layers + block if card.recompute else block * form.layers
-    spoken = card.max_reply_tokens if backend == "trl" and card.method == "grpo" else longest
-    scored = rows * spoken * form.vocabulary * 6 * width
     return Need(
         weights=(FP32 * learnt + width * frozen) / shards,
         gradients=FP32 * learnt / shards,
         optimizer=2 * FP32 * learnt / shards,
         gathered=2 * width * whole if shards > 1 else 0.0,
         reference=_reference(card, backend) / shards,
-        activations=rows * longest * stream,
-        logits=scored,
+        activations=computed * stream,
+        logits=scored * form.vocabulary * 6 * width,
         rollout=_rollout(card, backend, memory_bytes),
     )
 
 
-def _rows(card: Trainer, backend: str) -> float:
-    """Longest rows that are computed at once; verl packs rows up to a number of tokens."""
-    longest = card.max_prompt_tokens + card.max_reply_tokens
-    return packed_tokens(card) / longest if backend == "verl" else card.device_rows
+def _tokens(card: Trainer, backend: str) -> tuple[int, int]:
+    """Tokens that one GPU computes at once, and those of them that it scores over the vocabulary."""
+    if backend == "verl":
+        return packed_tokens(card), packed_tokens(card)
+    longest = card.device_rows * (card.max_prompt_tokens + card.max_reply_tokens)
+    return longest, card.device_rows * card.max_reply_tokens if card.method == "grpo" else longest
 
 
 def packed_tokens(card: Trainer) -> int:
