@@ -68,7 +68,7 @@ def ask(
     Raises: BadSetting for options, a key or an image that cannot be used, or a request that failed; MissingInput;
     UnknownName; EngineRefused.
     """
-    site = site or load_site(None)
+    site = (site or load_site(None)).located()
     store = Store(Path(site.store))
     store.prepare()
     refs = tuple(_stored(image, ImageStore(store.images), place) for place, image in enumerate(images))

@@ -60,7 +60,7 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "",
 def site_of(site: str | None, store: str | None) -> Site:
     """The site file's settings with the command line's store."""
     settings = load_site(site)
-    return settings.model_copy(update={"store": store}) if store else settings
+    return (settings.model_copy(update={"store": store}) if store else settings).located()
 
 
 def store_of(site: str | None, store: str | None) -> Store:

@@ -20,8 +20,8 @@ from medvlsynther.store.layout import Store
 from medvlsynther.store.locks import held, holder, locked
 from medvlsynther.store.shares import Leavings, Share
 
-PAUSE_S = 0.25
-"""How long a share waits before it looks again."""
+PAUSE_S, PAUSE_BUCKET_S = 0.25, 2.0
+"""How long a share waits before it looks again, at a folder and at a bucket."""
 
 
 class Crew:
@@ -58,18 +58,19 @@ def in_turns(steps: list[Step], crew: Crew, share: Share, work: Work) -> dict[st
     Raises: ShareDone where shares are lacking that nobody works on; UserError, StepFailed.
     """
     made: dict[str, dict[str, Any]] = {}
+    pause_s = PAUSE_BUCKET_S if work.store.remote else PAUSE_S
     while (chain := next(chains(steps, work.store), None)) is not None:
         if any(holder(work.store.locks, step.id) for step in chain):
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
             continue
         part = shareable(chain, work)
         if part and not _all_did(part, crew, share, work):
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
             continue
         try:
             made.update(zip((step.id for step in chain), perform(chain, *work), strict=True))
         except StoreInUse:
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
     return made
 
 
@@ -80,12 +81,14 @@ def _all_did(part: list[Step], crew: Crew, share: Share, work: Work) -> bool:
     """
     head = part[0]
     leavings = Leavings(work.store, head.id)
+    leavings.gather()
     if not leavings.marked(share):
         take_part(part, share, work)
         if work.store.manifest(head.id) is not None:  # a whole run was faster
             leavings.remove()
             return False
     living = [other for other in share.others() if crew.at_work(other)]
+    leavings.gather()
     lacking = [other for other in share.others() if not leavings.marked(other)]
     if not lacking:
         return True

@@ -49,6 +49,7 @@ def run(
     can do no more before others have done their parts, StepFailed for a stage that broke its contract; finished steps
     and paid replies stay in the store in any case.
     """
+    site = site.located()
     store = Store(Path(site.store))
     store.prepare()
     made: dict[str, dict[str, Any]] = {}
@@ -80,6 +81,7 @@ def record_run(store: Store, recipe: Recipe, steps: list[Step]) -> None:
     write_aside(folder / "recipe.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
     lines = [{"name": step.name, "stage": step.stage, "id": step.id, "inputs": wires(step)} for step in steps]
     write_aside(folder / "plan.json", orjson.dumps(lines, option=orjson.OPT_INDENT_2))
+    store.publish(folder)
 
 
 def note_corpora(store: Store, steps: list[Step]) -> None:

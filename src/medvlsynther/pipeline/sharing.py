@@ -26,6 +26,8 @@ class Collecting:
         Raises: what the executor behind raises.
         """
         call, self._calls = self._calls, self._calls + 1
+        if call == 0:
+            self._leavings.gather()
         return self._merged(call, work, shards) if self._leavings.folder.is_dir() else self._inner.map(work, shards)
 
     def _merged(self, call: int, work: Callable[[A], Iterable[B]], shards: Iterable[A]) -> Iterator[B]:

@@ -3,7 +3,7 @@
 import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -16,6 +16,7 @@ from medvlsynther.executors.local import Local
 from medvlsynther.executors.ray import joined
 from medvlsynther.records import Record
 from medvlsynther.store.layout import Store
+from medvlsynther.store.remote import is_remote, working_folder
 from medvlsynther.training.base import Place
 
 DEFAULT = "medvlsynther.yaml"
@@ -29,7 +30,9 @@ class Site(Record):
     """The settings of one machine or cluster."""
 
     store: str = "store"
-    """Folder of the store."""
+    """Folder of the store, or the URL of a bucket and a prefix in it (s3://, gs://, az://, hf://)."""
+    cache: str = "store-cache"
+    """Folder on this machine's disk for what stands before a store in a bucket."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1)
     """Processes for CPU work."""
     executor: Literal["local", "ray"] = "local"
@@ -45,6 +48,15 @@ class Site(Record):
         """Where the model of that card name runs."""
         found = self.models.get(model) or self.models.get(ANY) or Endpoint()
         return found.model_copy(update={"cluster": self._cluster()}) if found.engine == "ray" else found
+
+    def located(self) -> Self:
+        """The same with a folder of this machine as store: itself, or the one that stands before a bucket.
+
+        Raises: BadSetting, MissingExtra, StoreTrouble.
+        """
+        if not is_remote(self.store):
+            return self
+        return self.model_copy(update={"store": str(working_folder(self.store, Path(self.cache)))})
 
     def executing(self, store: Store) -> AbstractContextManager[Executor]:
         """What does the CPU work, ready for it.

@@ -25,14 +25,14 @@ def funnel(manifest: Mapping[str, Any]) -> str:
 def datasets(site: Site, finished: Iterable[Finished]) -> list[Path]:
     """The folders that export stages wrote."""
     store = Store(Path(site.store))
-    found = (store.step(f.step.id) / "dataset" for f in finished if f.step.stage.startswith("export."))
+    found = (store.steps / f.step.id / "dataset" for f in finished if f.step.stage.startswith("export."))
     return [folder for folder in found if folder.is_dir()]
 
 
 def reports(site: Site, finished: Iterable[Finished]) -> list[tuple[Path, str]]:
     """The folders of steps that wrote a report to read, with its text."""
     store = Store(Path(site.store))
-    files = (store.step(f.step.id) / TEXT for f in finished)
+    files = (store.steps / f.step.id / TEXT for f in finished)
     return [(file.parent, file.read_text(encoding="utf-8").rstrip()) for file in files if file.is_file()]
 
 

@@ -14,8 +14,13 @@ begins with a number greater than that of every segment that its writer could se
 one before could not be used wins over it, on whichever hosts they were written; of two that were put without knowing
 of each other, the one in the segment with the later name wins, wherever the ledger is opened. And an open ledger that
 gave a reply once gives no other one later, unless it puts one itself.
+
+Where the store lies in a bucket, a segment is brought there every few seconds and at its end, as an object that only
+grows; those of others are brought here when the ledger is opened. A machine that is lost loses the replies of these
+seconds; a process that is killed loses none, since the next one on its machine brings there what is left.
 """
 
+import fcntl
 import os
 import re
 import secrets
@@ -35,12 +40,17 @@ import orjson
 from medvlsynther.cards import Model
 from medvlsynther.errors import StoreTrouble
 from medvlsynther.fingerprint import fingerprint
+from medvlsynther.store.remote import Remote, remote_of
 
 SUFFIX = ".jsonl"
 SYNC_EVERY_S = 0.5
 """A power cut loses at most this much; a killed process loses nothing that it had written."""
 LOOK_EVERY_S = 1.0
 """How often a missing key is looked for in what other processes wrote since."""
+UPLOAD_EVERY_S = 5.0
+"""How often a segment is brought to a bucket."""
+UPLOAD_MOST = 8 << 20
+"""Bytes of a segment, brought to a bucket, after which the next one is begun."""
 _OPEN_FILES = 32
 _FRESH_MOST = 1 << 15
 _LINE_MOST = 1 << 26
@@ -55,9 +65,11 @@ def ledger_folder(replies: Path, model: Model) -> Path:
     The hash is of what the card says about the weights, not of its text: a mended comment finds its replies again.
     """
     digest = fingerprint([model.repo, model.revision, model.extra_body])[:8]
-    kept = sorted(replies.glob(f"*-{digest}"))
+    remote = remote_of(replies.parent)
+    names = [path.name for path in replies.glob(f"*-{digest}")] + (remote.folders("replies") if remote else [])
+    kept = sorted(name for name in names if name.endswith(f"-{digest}"))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name or model.repo)
-    return kept[0] if kept else replies / f"{name}-{digest}"
+    return replies / (kept[0] if kept else f"{name}-{digest}")
 
 
 class _Place(NamedTuple):
@@ -124,6 +136,8 @@ class Ledger:
         self._read_to: list[int] = []
         self._files: OrderedDict[int, int] = OrderedDict()
         self._looked_s = float("-inf")
+        self._remote = remote_of(folder.parent.parent)
+        self._retired: list[_Writer] = []
         self._writer: _Writer | None = None
         self._closed = False
 
@@ -184,8 +198,9 @@ class Ledger:
                 os.close(file)
             self._files.clear()
             writer, self._writer = self._writer, None
-        if writer is not None and writer.owner == os.getpid():
-            writer.close()
+        for each in [*self._retired, *([writer] if writer else [])]:
+            if each.owner == os.getpid():
+                each.close()
 
     def __enter__(self) -> Self:
         return self
@@ -197,9 +212,14 @@ class Ledger:
 
     def _own_writer(self) -> "_Writer":
         """The segment of the calling process; a forked child starts its own instead of writing into its parent's."""
+        if self._writer is not None and self._remote is not None and self._writer.end >= UPLOAD_MOST:
+            self._writer.retire()
+            self._retired.append(self._writer)
+            self._writer = None
         if self._writer is None or self._writer.owner != os.getpid():
             self._look()
-            self._writer = _Writer(self.folder, len(self._segments), [path.name for path in self._segments])
+            seen = [path.name for path in self._segments]
+            self._writer = _Writer(self.folder, len(self._segments), seen, self._remote)
             self._segments.append(self._writer.path)
             self._read_to.append(0)
         return self._writer
@@ -207,6 +227,8 @@ class Ledger:
     def _look(self) -> None:
         """Read what any process has appended since the last look."""
         try:
+            if self._remote is not None and self._looked_s < 0:
+                _exchange(self.folder, self._remote)
             found = sorted(self.folder.glob(f"*{SUFFIX}"))
             known = {path: number for number, path in enumerate(self._segments)}
             for path in found:
@@ -256,18 +278,21 @@ class Ledger:
 class _Writer:
     """One process's segment, brought to the disk twice a second by a thread of its own."""
 
-    def __init__(self, folder: Path, number: int, seen: list[str]) -> None:
+    def __init__(self, folder: Path, number: int, seen: list[str], remote: Remote | None) -> None:
         """A new segment, the `number`-th of its ledger, whose name stands behind those of the segments `seen`."""
         self.number = number
         self.owner = os.getpid()
         self.end = 0
         self.path = folder / f"{_behind(seen)}-{secrets.token_hex(8)}{SUFFIX}"
-        self._trouble: OSError | None = None
+        self._trouble: OSError | StoreTrouble | None = None
         self._dirty = False
+        self._remote = remote
+        self._sent, self._sent_s = 0, time.monotonic()
         self._stop = threading.Event()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+            _hold(self._file)
         except OSError as error:
             raise _trouble(error, folder) from None
         self._thread = threading.Thread(target=self._keep_synced, name="ledger-sync", daemon=True)
@@ -288,9 +313,13 @@ class _Writer:
         self._dirty = True
         return start
 
+    def retire(self) -> None:
+        """Nothing more comes: bring it to the disk, and wait for that in `close`."""
+        self._stop.set()
+
     def close(self) -> None:
         """Sync and close."""
-        self._stop.set()
+        self.retire()
         self._thread.join()
         os.close(self._file)
         if self._trouble is not None:
@@ -312,6 +341,20 @@ class _Writer:
                     os.fdatasync(self._file)
                 except OSError as error:
                     self._trouble = error
+            if self._remote is not None and (last or time.monotonic() - self._sent_s >= UPLOAD_EVERY_S):
+                self._send(self._remote, last=last)
+
+    def _send(self, remote: Remote, *, last: bool) -> None:
+        """Bring what was written since the last time to the bucket; the last time it must succeed."""
+        end, self._sent_s = self.end, time.monotonic()
+        if end == self._sent:
+            return
+        try:
+            remote.upload(self.path, f"replies/{self.path.parent.name}/{self.path.name}")
+            self._sent = end
+        except StoreTrouble as error:
+            if last:
+                self._trouble = error
 
 
 def _behind(seen: list[str]) -> str:
@@ -351,7 +394,35 @@ def _whole(line: bytes) -> str | None:
     return key.decode()
 
 
-def _trouble(error: OSError, folder: Path) -> StoreTrouble:
+def _exchange(folder: Path, remote: Remote) -> None:
+    """Bring segments of others here, and there what processes that were killed here left."""
+    prefix = f"replies/{folder.name}"
+    there = remote.sizes(prefix)
+    for name, size in there.items():
+        path = folder / name
+        if name.endswith(SUFFIX) and (not path.exists() or path.stat().st_size < size):
+            remote.download(f"{prefix}/{name}", path)
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if path.stat().st_size > there.get(path.name, 0):
+            with path.open("rb") as file:
+                if _hold(file.fileno()):
+                    remote.upload(path, f"{prefix}/{path.name}")
+
+
+def _hold(file: int) -> bool:
+    """Hold a segment while it is open, to show that its writer lives; False where another process does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _trouble(error: OSError | StoreTrouble, folder: Path) -> StoreTrouble:
+    if isinstance(error, StoreTrouble):
+        return error
     return StoreTrouble(
         f"The replies cannot be kept: {error.strerror or error}",
         where=str(folder),

@@ -2,18 +2,20 @@
 
 A lock is the system's own on a file, so a holder that was killed holds nothing any more. Where a file system has none
 (some network file systems), a lock file stands in: it names process and host, and another process of that host takes
-it over once the holder is gone.
+it over once the holder is gone. Where the store lies in a bucket, a lease there is held as well.
 """
 
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from medvlsynther.errors import StoreInUse, StoreTrouble
+from medvlsynther.store.lease import leased, leaseholder
+from medvlsynther.store.remote import remote_of
 
 PATIENCE_S = 1.0
 """Longest wait for a lock: whoever only looks whether it is held lets go of it at once."""
@@ -27,16 +29,18 @@ def held(folder: Path, name: str, what: str = "") -> Iterator[None]:
     """
     note = folder / f"{name}.holder"
     lock = FileLock(folder / f"{name}.lock", timeout=PATIENCE_S)
+    remote, what = remote_of(folder.parent), what or f"{name} is being written"
     try:
         lock.acquire()
     except Timeout:
         mend = "Wait for it, then run again"
-        raise StoreInUse(f"{what or f'{name} is being written'} by {_named(note)}", mend=mend) from None
+        raise StoreInUse(f"{what} by {_named(note)}", mend=mend) from None
     except OSError as error:
         raise _lockless(error, folder) from None
     try:
         note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield
+        with leased(remote, name, what) if remote else nullcontext():
+            yield
     finally:
         note.unlink(missing_ok=True)
         lock.release()
@@ -47,7 +51,12 @@ def holder(folder: Path, name: str) -> str | None:
 
     Raises: StoreTrouble where the file system gives no locks.
     """
-    note, file = folder / f"{name}.holder", folder / f"{name}.lock"
+    here = _holder_here(folder / f"{name}.holder", folder / f"{name}.lock")
+    remote = remote_of(folder.parent)
+    return here or (leaseholder(remote, name) if remote else None)
+
+
+def _holder_here(note: Path, file: Path) -> str | None:
     if not file.exists():
         return None
     lock = FileLock(file, timeout=0)
@@ -56,14 +65,17 @@ def holder(folder: Path, name: str) -> str | None:
     except Timeout:
         return _named(note)
     except OSError as error:
-        raise _lockless(error, folder) from None
+        raise _lockless(error, file.parent) from None
     lock.release()
     return None
 
 
 def locked(folder: Path, prefix: str) -> list[str]:
     """Names of the locks with a prefix, held or not."""
-    return sorted(path.name.removesuffix(".lock") for path in folder.glob(f"{prefix}*.lock"))
+    remote = remote_of(folder.parent)
+    names = {path.name for path in folder.glob(f"{prefix}*.lock")}
+    names |= {name for name in remote.sizes("locks") if name.startswith(prefix)} if remote else set()
+    return sorted(name.removesuffix(".lock") for name in names)
 
 
 def _named(note: Path) -> str:

@@ -5,9 +5,13 @@ take; any number of processes may write packs beside each other, and any tool ca
 leaves a torn tail, which is skipped. Beside a pack lies its index: for the first so many bytes of the pack, the hashes
 in order and where their bytes begin. What an index does not cover, or all where it is missing or damaged, is read off
 the headers of the pack: one source of truth, and none to mend.
+
+Where the store lies in a bucket, packs that are settled go there with their indices; of packs that only the bucket has,
+the indices are brought here, and single images are read out of them.
 """
 
 import atexit
+import fcntl
 import os
 import secrets
 import struct
@@ -23,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medvlsynther.errors import InputError, StoreTrouble
+from medvlsynther.store.remote import remote_of
 from medvlsynther.store.tar import BLOCK, Damage, Tar
 
 PACKS = "packs"
@@ -34,6 +39,7 @@ MOST_MEMBERS = 1 << 16
 """Members after which a pack is closed: what is not in an index yet is held in memory."""
 WORTH_AN_INDEX = 256
 """Members without index from which on whoever read their headers writes them an index."""
+_KEYS = "images/packs"
 _OPEN_FILES = 32
 _OPEN_FOLDERS = 8
 _MAGIC = b"medvlsynther packed images 1\n"
@@ -190,6 +196,7 @@ class Packs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._remote = remote_of(folder.parent.parent)
         self._lock = threading.RLock()
         self._packs: OrderedDict[Path, _Pack] = OrderedDict()
         self._files: OrderedDict[Path, int] = OrderedDict()
@@ -219,17 +226,24 @@ class Packs:
 
         Raises: OSError.
         """
-        with self._lock:
-            return os.pread(self._file(place.pack), place.size, place.offset)
+        return self._bytes(place.pack, place.offset, place.size)
 
     def suffix(self, place: Place) -> str:
         """The suffix of a member's name; "" where its header is damaged.
 
         Raises: OSError.
         """
-        with self._lock:
-            header = os.pread(self._file(place.pack), BLOCK, place.offset - BLOCK)
+        header = self._bytes(place.pack, place.offset - BLOCK, BLOCK)
         return "".join(Path(header[:100].rstrip(b"\0").decode("utf-8", "replace")).suffixes)
+
+    def _bytes(self, pack: Path, offset: int, size: int) -> bytes:
+        with self._lock:
+            try:
+                return os.pread(self._file(pack), size, offset)
+            except FileNotFoundError:
+                if self._remote is None:
+                    raise
+        return self._remote.span(f"{_KEYS}/{pack.name}", offset, size)
 
     def put(self, sha256: str, data: bytes, suffix: str) -> None:
         """Append an image to this process's pack, unless a pack that is known holds it whole.
@@ -243,7 +257,7 @@ class Packs:
                 self._writer = _Writer(self.folder)
             self._writer.append(sha256, data, suffix)
             if self._writer.full:
-                self.settle()
+                self._end()
 
     def holds(self, place: Place, data: bytes) -> bool:
         """Whether these bytes stand at a place."""
@@ -255,8 +269,16 @@ class Packs:
     def settle(self) -> None:
         """Bring this process's pack to the disk, with its index and its end mark; the next image begins another.
 
-        Raises: StoreTrouble when the disk did not take it.
+        Before a bucket, all packs here that are settled are brought there.
+
+        Raises: StoreTrouble when the disk or the bucket did not take it.
         """
+        with self._lock:
+            self._end()
+            if self._remote is not None:
+                self._send()
+
+    def _end(self) -> None:
         with self._lock:
             writer, self._writer = self._writer, None
             if writer is not None and writer.owner == os.getpid():
@@ -264,9 +286,9 @@ class Packs:
                 self._packs[writer.path] = _Pack(writer.path, entries, Entries.of(entries.covered, {}), writer.size)
 
     def close(self) -> None:
-        """Settle, and let go of all files."""
+        """Bring this process's pack to the disk, and let go of all files."""
         with self._lock:
-            self.settle()
+            self._end()
             while self._files:
                 os.close(self._files.popitem()[1])
 
@@ -282,6 +304,8 @@ class Packs:
 
     def _look(self) -> None:
         try:
+            if self._remote is not None:
+                self._fetch_indices()
             for path in sorted(self.folder.glob(f"*{PACK}")):
                 if self._writer is not None and path == self._writer.path:
                     continue
@@ -293,6 +317,36 @@ class Packs:
         except OSError as error:
             raise _trouble(error, self.folder) from None
         self._looked = True
+
+    def _send(self) -> None:
+        """Bring to the bucket what is settled here, by whichever process, and is not there yet."""
+        assert self._remote is not None
+        there = self._remote.sizes(_KEYS)
+        for path in sorted(self.folder.glob(f"*{PACK}")):
+            index = path.with_suffix(INDEX)
+            with path.open("rb") as file:
+                if not _lock(file.fileno()):
+                    continue  # its writer lives, and brings it there itself
+                if not index.exists():
+                    _try_to_write(index, Entries.of(*walked(path, 0)).packed())
+                if there.get(index.name) != index.stat().st_size or there.get(path.name) != path.stat().st_size:
+                    self._remote.upload(path, f"{_KEYS}/{path.name}")
+                    self._remote.upload(index, f"{_KEYS}/{index.name}")
+
+    def _fetch_indices(self) -> None:
+        """Know the packs that only the bucket has."""
+        assert self._remote is not None
+        there = self._remote.sizes(_KEYS)
+        for name, size in there.items():
+            index = self.folder / name
+            pack = index.with_suffix(PACK)
+            if index.suffix != INDEX or pack.exists():
+                continue
+            if not index.exists() or index.stat().st_size != size:
+                self._remote.download(f"{_KEYS}/{name}", index)
+            entries = Entries.load(index)
+            if entries is not None and entries.covered <= there.get(pack.name, 0):
+                self._packs[pack] = _Pack(pack, entries, Entries.of(entries.covered, {}), entries.covered)
 
     def _file(self, path: Path) -> int:
         file = self._files.get(path)
@@ -318,6 +372,7 @@ class _Writer:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            _lock(self._file)
         except OSError as error:
             raise _trouble(error, folder) from None
 
@@ -364,6 +419,17 @@ class _Writer:
             os.ftruncate(self._file, self._end)
         except OSError:  # readers skip the torn member, and the next write covers it
             return
+
+
+def _lock(file: int) -> bool:
+    """Hold a file for as long as it is open; False where somebody else does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: then nobody can be asked, and nothing is lost but an upload's time
+        return True
+    return True
 
 
 def _try_to_write(path: Path, data: bytes) -> None:
@@ -414,7 +480,7 @@ def settle(folder: Path) -> None:
 
     Raises: StoreTrouble when the disk did not take it.
     """
-    packs = _OPENED.get(folder)
+    packs = opened(folder) if remote_of(folder.parent.parent) else _OPENED.get(folder)
     if packs is not None:
         packs.settle()
 

@@ -10,7 +10,6 @@ another step is not believed, and worked out anew.
 """
 
 import secrets
-import shutil
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -80,17 +79,33 @@ class Leavings:
     def __init__(self, store: Store, step_id: str) -> None:
         self.step_id = step_id
         self.folder = store.leavings(step_id)
+        self._store = store
 
     def mark(self, share: Share) -> None:
         """Say that a share has done its part.
 
         Raises: StoreTrouble.
         """
+        remote = self._store.remote
+        if remote is not None:
+            for path in sorted(self.folder.glob(f"{share.name}.*.results")):
+                remote.upload(path, f"steps/{self.folder.name}/{path.name}")
+            remote.write(f"steps/{self.folder.name}/{share.name}.done", b"")
         write_aside(self.folder / f"{share.name}.done", b"")
 
     def marked(self, share: Share) -> bool:
         """Whether a share has done its part."""
         return (self.folder / f"{share.name}.done").exists()
+
+    def gather(self) -> None:
+        """Know what shares elsewhere left, where the store lies in a bucket.
+
+        Raises: StoreTrouble.
+        """
+        remote = self._store.remote
+        for name in remote.sizes(f"steps/{self.folder.name}") if remote is not None else ():
+            if remote is not None and not (self.folder / name).exists():
+                remote.download(f"steps/{self.folder.name}/{name}", self.folder / name)
 
     def results(self) -> "Results":
         """All results that can be believed."""
@@ -102,7 +117,7 @@ class Leavings:
 
     def remove(self) -> None:
         """The step is done: nothing of it is needed any more."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._store.forget_leavings(self.step_id)
 
 
 class _Place(NamedTuple):
