@@ -11,7 +11,7 @@ from medvlsynther.fingerprint import draw
 from medvlsynther.records import Item, Label, Overlap
 from medvlsynther.rules.dedupe import find_duplicates, keys_of
 from medvlsynther.stages import probe as probe_stage
-from tests.stages.harness import figure, item, run_stage
+from tests.stages.harness import Tables, figure, item, run_stage
 
 STEMS = (
     "Which organ is shown?",
@@ -114,7 +114,7 @@ def test_a_large_set_is_probed_by_a_sample_and_its_order_by_all_rows(
     figures = [figure(number) for number in range(300)]
     items = [item(number, answer="ABCDE"[number % 5]) for number in range(300)]
     labels = [Label(item_id=one.item_id, question_type="x", modality="ct", anatomy="y", by="z") for one in items]
-    tables = {"items": items, "figures": figures, "labels": labels, "earlier": None}
+    tables: Tables = {"items": items, "figures": figures, "labels": labels, "earlier": None}
     whole = run_stage("probe", tmp_path, tables).rows
     assert {one.items for one in whole} == {300}
     monkeypatch.setattr(probe_stage, "MOST_ITEMS", 100)

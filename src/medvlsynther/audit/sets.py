@@ -1,10 +1,12 @@
 """What is compared: items of named sets with the prints of their images. Prints can be audited without images."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, Never, TypeVar
 
 from medvlsynther.records import Record
+from medvlsynther.store.table import Table
 
 T = TypeVar("T")
 
@@ -86,6 +88,17 @@ class Side(Generic[T]):
     role: Role
     within: bool
     items: list[T] = field(default_factory=list)
+
+
+def outlines(exhibits: Table[Exhibit]) -> tuple[list[Side[Never]], Counter[str]]:
+    """The sets of a table in order of appearance, without their items, and the number of items of each."""
+    found: dict[str, Side[Never]] = {}
+    sizes: Counter[str] = Counter()
+    for name, role, within in exhibits.columns("set_name", "role", "within"):
+        sizes[name] += 1
+        if name not in found:
+            found[name] = Side(name, role, within)
+    return list(found.values()), sizes
 
 
 class Comparison(NamedTuple, Generic[T]):

@@ -4,8 +4,9 @@ Each view of an item's text is joined apart; texts that several items have are c
 little to be evidence ("Yes", "CT MRI X-ray") is joined for equality only where it is a whole item.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from medvlsynther.audit.gather import mark
 from medvlsynther.audit.sets import Exhibit
 from medvlsynther.records import Record
 from medvlsynther.rules.overlap.edits import one_word_apart
-from medvlsynther.rules.overlap.join import near_pairs
+from medvlsynther.rules.overlap.join import Near, near_pairs
 from medvlsynther.rules.overlap.shingles import RUN, Sketch, shared_runs, sketch, sketched_pairs
 from medvlsynther.rules.overlap.text import View, views
+from medvlsynther.store.table import Table
 
 LEAST_WORDS = {"stem": 4, "key": 5, "options": 8, "item": 1}
 """Words from which on a view is evidence by itself."""
@@ -61,10 +63,38 @@ class Alike(NamedTuple):
     evidence: str
 
 
+NearPairs = Callable[[Sequence[str], Sequence[str], float], Iterator[Near]]
+"""Finds the texts of two sides that are similar from a threshold on: `near_pairs`, or what stands in for it."""
+
+
 def known(exhibit: Exhibit) -> Known:
     """The texts of an item."""
     found = tuple(views(exhibit.stem, exhibit.options, exhibit.key))
     return Known(exhibit.item_id, found, exhibit.marks, exhibit.sketch)
+
+
+class Blocks:
+    """The texts of one set of a table, read in blocks of so many items as often as one likes; a single one is kept."""
+
+    def __init__(self, exhibits: Table[Exhibit], name: str, size: int) -> None:
+        self._exhibits, self._name, self._size = exhibits, name, size
+        self._only: list[Known] | None = None
+
+    def __iter__(self) -> Iterator[list[Known]]:
+        if self._only is not None:
+            yield self._only
+            return
+        items, count = self._items(), 0
+        while block := list(islice(items, self._size)):
+            count += 1
+            self._only = block if count == 1 and len(block) < self._size else None
+            yield block
+
+    def _items(self) -> Iterator[Known]:
+        columns = ("set_name", "item_id", "stem", "options", "key", "marks", "sketch")
+        for name, item_id, stem, options, key, own_marks, own_sketch in self._exhibits.columns(*columns):
+            if name == self._name:
+                yield Known(item_id, tuple(views(stem, options, key)), tuple(own_marks), own_sketch)
 
 
 @dataclass
@@ -89,33 +119,35 @@ def by_view(items: Iterable[Known]) -> dict[str, Texts]:
     return found
 
 
-def alike(left: Sequence[Known], right: Sequence[Known], rules: Rules) -> Iterator[Alike]:
+def alike(left: Sequence[Known], right: Sequence[Known], rules: Rules, near: NearPairs = near_pairs) -> Iterator[Alike]:
     """All texts that two sets share, view by view; of several ways in which two texts are alike, the strictest."""
     ours, theirs = by_view(left), by_view(right)
     for name in theirs:
         if name in ours:
-            yield from _of_view(name, ours[name], theirs[name], rules)
+            yield from _of_view(name, ours[name], theirs[name], rules, near)
     yield from _blind(left, right, rules)
 
 
-def _of_view(name: str, ours: Texts, theirs: Texts, rules: Rules) -> Iterator[Alike]:
+def _of_view(name: str, ours: Texts, theirs: Texts, rules: Rules, near: NearPairs) -> Iterator[Alike]:
     lefts, rights = ours.texts, theirs.texts
     seen: set[tuple[int, int]] = set()
-    for method, one, other, score in _pairs(name, lefts, rights, rules):
+    for method, one, other, score in _pairs(name, lefts, rights, rules, near):
         if (one, other) not in seen:
             seen.add((one, other))
             evidence = rights[other][:200]
             yield Alike(ours.owners[lefts[one]], theirs.owners[rights[other]], f"{method}:{name}", score, evidence)
 
 
-def _pairs(name: str, lefts: list[str], rights: list[str], rules: Rules) -> Iterator[tuple[str, int, int, float]]:
+def _pairs(
+    name: str, lefts: list[str], rights: list[str], rules: Rules, near: NearPairs
+) -> Iterator[tuple[str, int, int, float]]:
     """Pairs of distinct texts, the strictest method first."""
     place = {text: number for number, text in enumerate(lefts)}
     yield from (("exact", place[text], number, 1.0) for number, text in enumerate(rights) if text in place)
     if name.endswith("#"):
         return  # a masked view is there for equality: whatever is near in it is near unmasked too
     long_left, long_right = _longer(lefts), _longer(rights)
-    for one, other, score in near_pairs(long_left, long_right, rules.near):
+    for one, other, score in near(long_left, long_right, rules.near):
         yield "near", one, other, score
     for one, other in one_word_apart(lefts, rights, LEAST_FOR_EDITS):
         words = max(lefts[one].count(" "), rights[other].count(" ")) + 1

@@ -69,7 +69,7 @@ def near_pairs(left: Sequence[str], right: Sequence[str], threshold: float) -> I
         texts = [left[place] for place in chosen]
         rows, columns = _survivors(texts, room, columns_first[:, first:last], fine[first:last])
         found = zip(rows.tolist(), (columns + first).tolist())
-        yield from _measured([(chosen[row], others[column]) for row, column in found], left, right, threshold)
+        yield from measured([(chosen[row], others[column]) for row, column in found], left, right, threshold)
 
 
 def _blocks(texts: Sequence[str], most: int) -> Iterator[list[int]]:
@@ -112,9 +112,10 @@ def _survivors(texts: Sequence[str], room: npt.NDArray[np.int16], coarse: Bags, 
     return rows[kept], columns[kept]
 
 
-def _measured(
+def measured(
     pairs: Sequence[tuple[int, int]], left: Sequence[str], right: Sequence[str], threshold: float
 ) -> Iterator[Near]:
+    """Those of some pairs of places whose texts have a similarity of at least `threshold`, in their order."""
     if not pairs:
         return
     scores = process.cpdist(

@@ -95,13 +95,17 @@ def sketch(text: str, size: int = SHINGLE) -> Sketch:
 
     A text shorter than a shingle is one shingle.
     """
-    shingles = grams(text, max(1, min(size, text.count(" ") + 1)))
+    return smallest(grams(text, max(1, min(size, text.count(" ") + 1))))
+
+
+def smallest(shingles: Hashes) -> Sketch:
+    """The smallest hash of some shingles under each function; all ones for none."""
     factors, offsets = _functions()
     if not len(shingles):
         return np.full(HASHES, _EMPTY, dtype=np.uint32)
     mixed = shingles[:, None] * factors[None, :] + offsets[None, :]
-    smallest: Sketch = (mixed >> np.uint64(32)).astype(np.uint32).min(axis=0)
-    return smallest
+    found: Sketch = (mixed >> np.uint64(32)).astype(np.uint32).min(axis=0)
+    return found
 
 
 def likeness(one: Sketch, other: Sketch) -> float:

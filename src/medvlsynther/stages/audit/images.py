@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Never
 
 from medvlsynther.audit.index import Index, IndexWriter
 from medvlsynther.audit.search import Limits, Match, searched
-from medvlsynther.audit.sets import Comparison, Exhibit, Print, Role, Side, comparisons
+from medvlsynther.audit.sets import Comparison, Exhibit, Print, comparisons, outlines
 from medvlsynther.context import Context
 from medvlsynther.records import Overlap
 from medvlsynther.rules.overlap.pairs import spread
@@ -46,23 +46,10 @@ def run(
     with Scratch(ctx.folder) as scratch:
         root = ctx.folder / "index"
         sets = _laid_down(ctx, exhibits, scratch, root)
-        for comparison in comparisons(_sides(exhibits)):
+        found, _ = outlines(exhibits)
+        for comparison in comparisons(found):
             yield from _Compared(ctx, comparison, sets, scratch, limits).pairs()
         shutil.rmtree(root)
-
-
-def _sides(exhibits: Table[Exhibit]) -> list[Side[None]]:
-    """The sets in order of appearance, without their items."""
-    found: dict[str, Side[None]] = {}
-    for name, role, within in exhibits.columns("set_name", "role", "within"):
-        if name not in found:
-            found[name] = Side(name, _role(role), within)
-    return list(found.values())
-
-
-def _role(text: str) -> Role:
-    roles: tuple[Role, ...] = ("train", "validation", "test")
-    return roles[roles.index(text)]
 
 
 class _Set:
@@ -132,7 +119,7 @@ class _Compared:
     """Two sets, or one with itself."""
 
     def __init__(
-        self, ctx: Context, comparison: Comparison[None], sets: Mapping[str, _Set], scratch: Scratch, limits: Limits
+        self, ctx: Context, comparison: Comparison[Never], sets: Mapping[str, _Set], scratch: Scratch, limits: Limits
     ) -> None:
         self._ctx, self._comparison, self._limits = ctx, comparison, limits
         self._left, self._right = sets[comparison.left.name], sets[comparison.right.name]
