@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.catalog import module
-from medvlsynther.engines._asking import ask
-from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage
+from medvlsynther.engines._asking import Mend, ask
+from medvlsynther.engines.base import Endpoint, Engine, Event, Failure, Reply, Request, Usage, again
 from medvlsynther.errors import ReplyError
 from medvlsynther.executors.base import Executor
 from medvlsynther.progress import Budget, Meter
@@ -28,6 +28,9 @@ from medvlsynther.training.base import Place
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
+
+MEANT = frozenset({"insufficient_evidence", "refused"})
+"""Faults of a reply that says what it means: asking again would press it to say something else."""
 
 MAX_IMAGE_BYTES = 64 << 20
 """Largest image file that is read at all."""
@@ -107,12 +110,13 @@ class Context:
     ) -> Iterator[T]:
         """What `read` makes of each reply, in request order.
 
-        A request that fails, or a reply that `read` refuses with ReplyError, is rejected under the request's id and
-        gives nothing. A reply that was paid for before comes from the ledger.
+        A request that fails is rejected under its id and gives nothing; so is a reply that `read` refuses with
+        ReplyError, after it was asked for once more where it should have fitted a schema. A reply that was paid for
+        before comes from the ledger. `read` is a pure function, and may see a reply more than once.
 
         Raises: EngineRefused when the server serves nobody; what was answered is kept.
         """
-        for answer in self.answers(model, requests, sampling):
+        for answer in self.answers(model, requests, sampling, check=read):
             if isinstance(answer, Failure):
                 self.reject(answer.request.id, answer.reason, answer.detail)
                 continue
@@ -123,8 +127,16 @@ class Context:
             else:
                 yield value
 
-    def answers(self, model: Model, requests: Iterable[Request], sampling: Sampling) -> Iterator[Reply | Failure]:
+    def answers(
+        self,
+        model: Model,
+        requests: Iterable[Request],
+        sampling: Sampling,
+        check: Callable[[Reply], object] | None = None,
+    ) -> Iterator[Reply | Failure]:
         """The reply to each request, or how it failed, in request order: for stages that ask more than once an input.
+
+        A reply under a schema that `check` refuses with ReplyError is asked for once more, with what is wrong with it.
 
         Raises: EngineRefused when the server serves nobody, BudgetSpent; what was answered is kept.
         """
@@ -136,7 +148,7 @@ class Context:
             event = happened
             self._meter.add(**{happened: 1})
 
-        for answer in ask(engine, ledger, model, requests, sampling, on_event=note):
+        for answer in ask(engine, ledger, model, requests, sampling, on_event=note, mend=_mending(check)):
             if isinstance(answer, Reply):
                 self._account(model, answer.usage, fresh=event == "answered")
             yield answer
@@ -174,6 +186,23 @@ class Context:
     def close(self) -> None:
         """Close ledgers; engines close themselves when their last reply is taken."""
         self._open.close()
+
+
+def _mending(check: Callable[[Reply], object] | None) -> Mend | None:
+    """What is asked in place of a reply that cannot be read: the same, with the complaint."""
+    if check is None:
+        return None
+
+    def mend(reply: Reply) -> Request | None:
+        if reply.request.schema is None:
+            return None
+        try:
+            check(reply)
+        except ReplyError as error:
+            return None if error.reason in MEANT else again(reply.request, reply.text, str(error))
+        return None
+
+    return mend
 
 
 def printable(text: str) -> str:

@@ -12,13 +12,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
+from operator import add
 from queue import SimpleQueue
 from typing import Any
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines._entries import Answer, about, pack, unpack
-from medvlsynther.engines.base import Engine, Event, Failure, Request, ledger_key
+from medvlsynther.engines.base import Engine, Event, Failure, Reply, Request, Usage, ledger_key
 from medvlsynther.errors import EngineRefused, ReplyError
 from medvlsynther.store.ledger import Ledger
 
@@ -29,6 +30,9 @@ WINDOW_WIDE, WINDOW_LEAST = 1024, 4
 GRACE_S = 5.0
 """After a refusal, how long requests already sent may still bring their replies home."""
 
+Mend = Callable[[Reply], Request | None]
+"""What is asked in place of a reply that is of no use; None for one that is. A pure function."""
+
 
 def ask(
     engine: Engine,
@@ -38,13 +42,15 @@ def ask(
     sampling: Sampling,
     *,
     on_event: Callable[[Event], object] | None = None,
+    mend: Mend | None = None,
 ) -> Iterator[Answer]:
     """One reply or failure a request, in the order of the requests.
 
     Requests are drawn lazily from `requests`, in the thread that draws from here. The ledger is asked first; equal
     requests under way at the same time are sent once. Closing the generator early, or leaving it to the garbage
     collector, cancels what is in flight and lets go of the engine's connections. `on_event` is called in the drawing
-    thread just before an answer is given.
+    thread just before an answer is given. Where `mend` gives a request for a reply, that is asked in its place, once;
+    the answer then counts the tokens of both.
 
     Raises: EngineRefused when no request can succeed, StoreTrouble when a reply cannot be kept, and whatever
     `requests` raises. Every reply that had arrived by then is in the ledger.
@@ -54,7 +60,7 @@ def ask(
     at_once = max(engine.concurrency, 1)
     most = max(min(WINDOW * at_once, WINDOW_WIDE), WINDOW_LEAST * at_once)
     source = iter(requests)
-    with _Crew(engine, kept, model, sampling) as crew:
+    with _Crew(engine, kept, model, sampling, mend) as crew:
         drained = False
         while window or not drained:
             while not drained and len(window) < most:
@@ -75,12 +81,14 @@ def ask(
 class _Slot:
     """One request under way."""
 
-    __slots__ = ("answer", "kept", "key", "request", "twins")
+    __slots__ = ("answer", "first", "kept", "key", "request", "twins")
 
     def __init__(self, request: Request, key: str | None) -> None:
         self.request = request
         self.key = key
         self.answer: Answer | None = None
+        self.first: Reply | None = None
+        """A kept reply that has to be asked for anew."""
         self.kept = False
         self.twins: list[_Slot] = []
 
@@ -88,11 +96,14 @@ class _Slot:
 class _Crew:
     """What works on one asking: the caller's side hands slots over, the loop's side fills them."""
 
-    def __init__(self, engine: Engine, ledger: Ledger | None, model: Model, sampling: Sampling) -> None:
+    def __init__(
+        self, engine: Engine, ledger: Ledger | None, model: Model, sampling: Sampling, mend: Mend | None
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._model = model
         self._sampling = sampling
+        self._mend = mend
         self._waiting: deque[_Slot] = deque()
         self._by_key: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,22 +124,43 @@ class _Crew:
 
     def take(self, request: Request) -> _Slot:
         """Answer a request from the ledger, join it to its twin under way, or hand it to the engine."""
-        if self._ledger is None:
-            return self._send(_Slot(request, None))
-        key = ledger_key(request, self._model, self._sampling)
+        key = self._key(request)
         slot = _Slot(request, key)
+        if key is None:
+            return self._send(slot)
         if (twin := self._by_key.get(key)) is not None:
             slot.kept = True
             twin.twins.append(slot)
             if twin.answer is not None:
                 slot.answer = _readdress(twin.answer, request)
-        elif (kept := unpack(self._ledger.get(key), request)) is not None:
+        elif (kept := self._kept(request, key)) is not None and self._whole(slot, kept):
             slot.kept = True
-            slot.answer = kept
         else:
             self._by_key[key] = slot
             self._send(slot)
         return slot
+
+    def _kept(self, request: Request, key: str | None) -> Answer | None:
+        return unpack(self._ledger.get(key), request) if self._ledger is not None and key is not None else None
+
+    def _whole(self, slot: _Slot, kept: Answer) -> bool:
+        """Fill a slot from the ledger; False where a kept reply has to be asked for anew, and that is not kept."""
+        second = self._second(kept)
+        if second is None:
+            slot.answer = kept
+            return True
+        assert isinstance(kept, Reply)
+        mended = self._kept(second, self._key(second))
+        slot.first = kept
+        slot.answer = None if mended is None else _merged(kept, mended)
+        return mended is not None
+
+    def _second(self, answer: Answer) -> Request | None:
+        """What is asked in a reply's place."""
+        return self._mend(answer) if self._mend is not None and isinstance(answer, Reply) else None
+
+    def _key(self, request: Request) -> str | None:
+        return None if self._ledger is None else ledger_key(request, self._model, self._sampling)
 
     def answer(self, slot: _Slot) -> tuple[Answer, Event]:
         """Wait for a slot's answer, and say what happened."""
@@ -167,20 +199,29 @@ class _Crew:
             await self._serve(self._waiting.popleft())
 
     async def _serve(self, slot: _Slot) -> None:
-        try:
-            answer: Answer = await self._engine.generate(slot.request, self._sampling)
-        except ReplyError as error:
-            answer = Failure(slot.request, error.reason, error.detail)
-        if self._ledger is not None and slot.key is not None:
-            entry = pack(answer, about(slot.request, self._model))
-            if entry is not None:
-                self._ledger.put(slot.key, entry)
+        answer = slot.first or await self._answered(slot.request, slot.key)
+        if (second := self._second(answer)) is not None:
+            assert isinstance(answer, Reply)
+            key = self._key(second)
+            answer = _merged(answer, self._kept(second, key) or await self._answered(second, key))
         slot.answer = answer
         for twin in slot.twins:
             twin.answer = _readdress(answer, twin.request)
         if (wanted := self._wanted) is not None and wanted.answer is not None:
             self._wanted = None
             self._wake.put(None)
+
+    async def _answered(self, request: Request, key: str | None) -> Answer:
+        """What the engine says; in the ledger before anybody sees it."""
+        try:
+            answer: Answer = await self._engine.generate(request, self._sampling)
+        except ReplyError as error:
+            answer = Failure(request, error.reason, error.detail)
+        if self._ledger is not None and key is not None:
+            entry = pack(answer, about(request, self._model))
+            if entry is not None:
+                self._ledger.put(key, entry)
+        return answer
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -292,6 +333,14 @@ atexit.register(_HALL.shut)
 
 def _readdress(answer: Answer, request: Request) -> Answer:
     return replace(answer, request=request)
+
+
+def _merged(first: Reply, second: Answer) -> Answer:
+    """The second answer to one request, with what both cost."""
+    if isinstance(second, Failure):
+        return replace(second, request=first.request)
+    usage = Usage(*map(add, astuple(first.usage), astuple(second.usage)))
+    return replace(second, request=first.request, usage=usage, attempts=first.attempts + second.attempts)
 
 
 def _event(slot: _Slot) -> Event:

@@ -5,7 +5,7 @@ order of requests; they know one server (or one process) and how to keep it busy
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, Protocol
@@ -182,6 +182,9 @@ class Engine(Protocol):
         ...
 
 
+LONGEST_COMPLAINT, LONGEST_REPLY = 200, 4000
+"""Characters of a complaint and of the reply that it is about, when it is asked for anew."""
+
 Bytes = Callable[[str], bytes]
 """Gives the stored bytes of an image by its SHA-256."""
 
@@ -221,6 +224,15 @@ def render(request: Request) -> Rendered:
     return words
 
 
+def again(request: Request, reply: str, complaint: str) -> Request:
+    """The same request after a reply that could not be used: the words so far, that reply, and what is wrong."""
+    words = render(request)
+    told = f"Your last reply could not be used ({complaint[:LONGEST_COMPLAINT]}). It was:\n{reply[:LONGEST_REPLY]}"
+    repaired = replace(request)
+    repaired._words.append(replace(words, task=f"{words.task}\n\n{told}\n\nReply anew, in the form asked for above."))
+    return repaired
+
+
 def ledger_key(request: Request, model: Model, sampling: Sampling) -> str:
     """What makes two requests the same request: never where, when or how fast it is asked, nor how many rollouts."""
     words = render(request)
@@ -242,5 +254,5 @@ def ledger_key(request: Request, model: Model, sampling: Sampling) -> str:
 
 __all__ = [
     "Bytes", "Endpoint", "Engine", "Event", "Failure", "Rendered", "Reply", "ReplyError", "Request", "Usage",
-    "ledger_key", "render",
+    "again", "ledger_key", "render",
 ]  # fmt: skip

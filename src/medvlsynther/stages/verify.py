@@ -76,7 +76,8 @@ def _judged(
 ) -> Iterator[Judged]:
     """What a model says of each item, in order: a verdict, or why there is none."""
     by_label = rubric.reply_form == "label"
-    answers = ctx.answers(model, _requests(pairs, prompt, rubric), sampling)
+    check = None if by_label else lambda reply: rubric.read(reply.text)
+    answers = ctx.answers(model, _requests(pairs, prompt, rubric), sampling, check)
     wanted = asked(rubric.criteria)
     while group := list(islice(answers, len(wanted) if by_label else 1)):
         item = group[0].request.about
