@@ -26,7 +26,7 @@ from medvlsynther.training.memory import packed_tokens
 from medvlsynther.training.survey import Gpu, Survey
 
 H100 = Gpu(name="a GPU", memory_bytes=85_000_000_000)
-VERSIONS = {"verl": "0.9.1", "ray": "2.60", "transformers": "5.9", "vllm": "0.24"}
+VERSIONS = {"verl": "0.9.1", "ray": "2.60", "transformers": "5.9", "flash-attn": "2.8", "vllm": "0.24"}
 FACTS = Facts(model="/models/base", train=("/data/train-0.parquet",), rows=13_087, images=2, prompt_tokens=1723)
 
 
@@ -191,7 +191,7 @@ def test_without_a_gpu_nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path:
         check(monkeypatch, job(tmp_path))
 
 
-@pytest.mark.parametrize("package", ["verl", "ray", "vllm"])
+@pytest.mark.parametrize("package", ["verl", "ray", "flash-attn", "vllm"])
 def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MissingExtra, match=rf"'{package}' is not installed.*medvlsynther\[verl\]"):
         check(monkeypatch, job(tmp_path), H100, **{package: ""})

@@ -19,6 +19,8 @@ CHILD = "medvlsynther.training.backends._verl_child"
 SHOWN = "0.9"
 """Version in whose words a command is shown before anything is installed."""
 PORT = 6379
+PACKAGES = ("verl", "ray", "transformers", "flash-attn")
+"""Rows are packed without padding, which its Qwen2.5-VL does by FlashAttention alone."""
 ENGINES = {"vllm": "vllm", "sglang": "sglang"}
 """Rollout engine to its package."""
 
@@ -31,7 +33,8 @@ def check(job: Job, place: Place) -> None:
     card = job.card
     _check_card(job)
     found = survey(place)
-    require(found, ("verl", "ray", "transformers", ENGINES[engine(place)]), "verl")
+    logger = (place.log_to,) if place.log_to != "none" else ()
+    require(found, (*PACKAGES, ENGINES[engine(place)], *logger), "verl")
     era_of(found.versions["verl"])
     if not found.gpus or place.gpus == 0:
         what = f"verl samples with {engine(place)}, which needs a GPU, and none is visible"
