@@ -13,6 +13,7 @@ from tests.export.material import Material, item, picture
 from tests.trainers import tiny_vlm
 
 import torch  # isort: skip
+from medvlsynther.export.processor import ModelFolder
 from medvlsynther.training.backends import _trl_child, _trl_rows
 from medvlsynther.training.backends._trl_rows import Stop
 from medvlsynther.training.backends._trl_watch import WHOLE, last_whole
@@ -64,6 +65,12 @@ def test_rows_that_do_not_fit_stop_it_before_it_starts(
 ) -> None:
     with pytest.raises(Stop, match=said):
         _trl_child.trainer_of(exported(material, model, trainer, **change))
+
+
+def test_the_export_refuses_what_would_be_too_long(material: Material, model: Path) -> None:
+    material.run("export.trl", kind="sft", processor=ModelFolder.at(str(model)), max_prompt_tokens=20)
+    assert {reject.reason for reject in material.rejects} == {"prompt_too_long"}
+    assert len(material.rejects) == ROWS
 
 
 def test_rows_with_and_without_images_are_not_mixed_for_grpo(material: Material, model: Path) -> None:

@@ -14,6 +14,7 @@ pytest.importorskip("trl", reason="TRL has an environment of its own: make test-
 from benchmarks.shapes import CHANCE
 from benchmarks.train import command, environment, learned, prepare, steps
 from medvlsynther.rules.stats import wilson
+from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -69,3 +70,11 @@ def test_the_closed_loop_runs_whole(tmp_path: Path) -> None:
         assert {"README.md", "curves.jsonl"} <= {path.name for path in folders[f"train.{kind}"].iterdir()}
     assert json.loads((folders["answer"] / "step.json").read_bytes())["rows"] > 0
     assert f"tiny-grpo-{made[1]['checkpoint']['checkpoint_id'][:8]}" in done.stdout
+
+
+def test_the_gpu_benchmark_runs_on_a_cpu_as_a_smoke_test(tmp_path: Path) -> None:
+    script = [sys.executable, str(ROOT / "benchmarks" / "train_gpu.py"), "--smoke", "--folder", str(tmp_path)]
+    done = subprocess.run(script, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "0.4 million parameters" in done.stdout
+    assert "held out" in done.stdout

@@ -1,5 +1,7 @@
 """What a training step refuses: at planning where it can be known, else before anything starts."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from medvlsynther.errors import BadSetting, MissingInput, UnknownName
 from medvlsynther.pipeline.plan import plan
 from medvlsynther.pipeline.recipe import load_recipe, read_card
 from medvlsynther.records import ImageRef, Question
+from tests.conftest import ROOT
 from tests.stages.harness import run_stage
 
 IMAGE = ImageRef(name="a.png", sha256="0" * 64)
@@ -87,3 +90,17 @@ def test_rows_that_cannot_be_trained_on_are_named(
 ) -> None:
     with pytest.raises(kind, match=said):
         run_stage("train.sft", tmp_path, {"questions": rows, "checkpoints": None}, trainer=Trainer.load("tiny-sft"))
+
+
+def test_every_command_in_the_document_plans() -> None:
+    text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^medvlsynther (?:run|plan) (.+)$", text, re.MULTILINE)
+    assert len(lines) >= 4
+    for line in lines:
+        recipe, *options = shlex.split(line)
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        after = given.get("--after")
+        if after:
+            assert load_recipe(after).stages
+        sets = [given["--set"]] if "--set" in given else []
+        assert plan(load_recipe(recipe, after="quickstart" if after else None, sets=sets))

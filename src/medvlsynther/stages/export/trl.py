@@ -7,8 +7,10 @@ import pyarrow as pa
 
 from medvlsynther.cards import Prompt
 from medvlsynther.context import Context
+from medvlsynther.errors import InputError
 from medvlsynther.export.columns import Sourced, options_json, sourced
 from medvlsynther.export.package import FOLDER, Order, ship
+from medvlsynther.export.processor import ModelFolder
 from medvlsynther.export.prompt import asked, reply
 from medvlsynther.export.rows import Row, Tables
 from medvlsynther.export.shards import IMAGES, MESSAGES, Shards, featured, image_cells, plain_fields
@@ -39,6 +41,8 @@ def run(
     seed: int = 42,
     order: Literal["given", "easy_first"] = "given",
     instruction: Prompt = Prompt.load("answer"),
+    processor: ModelFolder | None = None,
+    max_prompt_tokens: int = 4096,
 ) -> Iterator[Question]:
     """Questions as served, and `dataset/`: `data/*.parquet` and the card.
 
@@ -46,13 +50,19 @@ def run(
     are a configuration of their own, "text", because a GRPO batch that mixes the two fails. `easy_first` orders rows by
     how often `solve` reached their keys, for a trainer that keeps their order.
 
-    Rejects, for SFT: no_thoughts, because a completion without thoughts would teach to skip them.
+    With a `processor` every prompt is measured by it, and one above `max_prompt_tokens` is refused: TRL would cut it
+    in silence, or run out of memory.
+
+    Rejects: prompt_too_long; for SFT no_thoughts, because a completion without thoughts would teach to skip them.
     Source: TRL 1.16, conversational prompt-completion and prompt-only data sets.
     """
+    count = processor.counter() if processor else None
 
     def cells(row: Row) -> Mapping[str, Any]:
-        item = row.item
-        given = {"prompt": asked(instruction, item).plain(), "images": image_cells(row)}
+        item, words = row.item, asked(instruction, row.item)
+        if count and (tokens := count(words, row.images).prompt) > max_prompt_tokens:
+            raise InputError("prompt_too_long", f"{tokens} tokens")
+        given = {"prompt": words.plain(), "images": image_cells(row)}
         if kind == "sft":
             given["completion"] = [{"role": "assistant", "content": reply(item, thoughts=True)}]
         answers = {"answer_label": item.answer, "answer": item.key, "options": options_json(item)}
