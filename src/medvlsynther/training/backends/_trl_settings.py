@@ -23,7 +23,6 @@ def sft(job: Job, processes: int, log_to: str, cuda: bool) -> Any:
         max_length=None,
         completion_only_loss=True,
         train_sampling_strategy="random" if job.card.shuffle else "sequential",
-        train_sampling_strategy="random" if job.card.shuffle else "sequential",
     )
 
 
