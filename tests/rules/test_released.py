@@ -1,5 +1,10 @@
 """The published graders, defects and all."""
 
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from medvlsynther.rules.released import (
     Tally,
     released_extract,
@@ -48,6 +53,20 @@ def test_the_reward_wants_its_format_from_end_to_end_and_its_answer_on_one_line(
     assert released_reward("<think>x</think><answer>B</answer>\n", "B", "No").format == 0.0
     broken = released_reward("<think>x</think><answer>\nB\n</answer>", "B", "No")
     assert (broken.format, broken.reward) == (1.0, 0.0)
+
+
+PIECES = st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "</think><answer>", " ", "\n", "B", "x"])
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_the_rewards_format_is_the_published_pattern(reply: str) -> None:
+    pattern = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
+    assert released_reward(reply, "B", "No").format == float(bool(pattern.fullmatch(reply)))
+
+
+def test_the_reward_of_a_hostile_reply_comes_at_once() -> None:
+    hostile = "<think>" + "</think><answer>" * 200_000
+    assert released_reward(hostile, "B", "No").format == 0.0
 
 
 def test_unparsed_texts_vote_and_the_first_wins_a_tie() -> None:

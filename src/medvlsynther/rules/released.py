@@ -19,7 +19,7 @@ _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _ANSWER_ANY_CASE = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_ONE_LINE = re.compile(r"<answer>(.*?)</answer>")
 _THOUGHT_THEN_ANSWER = re.compile(r"<think>.*?</think>\s*<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_FORMAT = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
+_OPENS, _CLOSES, _TURNS = "<think>", "</answer>", re.compile(r"</think>\s*<answer>")
 _FIRST_LINE = re.compile(r"\s*([^\n\r]+)")
 _CUES = tuple(re.compile(rf"{cue}\s*(.*)\s*", re.IGNORECASE) for cue in ("answer:", "answer is:", "answer is", "is:"))
 _TAGS = re.compile(r"</?(?:think|answer)>")
@@ -200,11 +200,18 @@ def _glm_letter(text: str) -> str:
 
 def released_reward(solution: str, answer: str, answer_text: str) -> Reward:
     """The RL reward: the format from end to end, then the first tag that stands on one line, compared exactly."""
-    if not _FORMAT.fullmatch(solution):
+    if not _formed(solution):
         return Reward(format=0.0, reward=0.0)
     tagged = _ANSWER_ONE_LINE.search(solution)
     right = tagged is not None and _equals(tagged[1], answer_text, answer)
     return Reward(format=1.0, reward=float(right))
+
+
+def _formed(solution: str) -> bool:
+    """Whether the published pattern, a thought and an answer in tags, matches from end to end; in linear time."""
+    turn = _TURNS.search(solution, len(_OPENS))
+    ends = solution.startswith(_OPENS) and solution.endswith(_CLOSES)
+    return ends and turn is not None and turn.end() <= len(solution) - len(_CLOSES)
 
 
 def released_rollouts(
