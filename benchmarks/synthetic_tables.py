@@ -18,7 +18,7 @@ from synthetic_shards import FIGURES, sentence
 from medvlsynther.audit.sets import Exhibit
 from medvlsynther.fingerprint import draw, text_hash
 from medvlsynther.records import Figure, Item, Label, Overlap, Record
-from medvlsynther.store.table import ROWS_A_GROUP, arrow_schema
+from medvlsynther.store.table import MANY_ROWS, ROWS_A_GROUP, TIMES, arrow_schema
 
 Row = Mapping[str, Any]
 
@@ -168,8 +168,10 @@ def write(path: Path, record: type[Record], rows: Iterable[Row]) -> None:
     schema = arrow_schema(record)
     remaining = iter(rows)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while group := list(islice(remaining, ROWS_A_GROUP)):
+        rows_so_far = 0
+        while group := list(islice(remaining, ROWS_A_GROUP * (1 if rows_so_far < MANY_ROWS else TIMES))):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            rows_so_far += len(group)
 
 
 def tables(folder: Path, count: int) -> None:

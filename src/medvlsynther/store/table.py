@@ -25,6 +25,12 @@ S = TypeVar("S", bound=Record)
 ROWS_A_GROUP = 1024
 """Rows written at once: small enough that a reader of one row pays little, large enough to compress."""
 
+MANY_ROWS, TIMES = 1 << 17, 8
+"""Rows from which on a table's groups are so many times larger: all its readers hold what its footer says of groups."""
+
+PRE_BUFFER = False
+"""Arrow would hold all that it read of a file until its end."""
+
 ROWS_AT_ONCE = 64
 """Rows turned into columns at once, a divisor of the above: the fewer objects live, the less the collector walks."""
 
@@ -74,14 +80,14 @@ class Table(Generic[R]):
         return int(pq.read_metadata(self.path).num_rows)
 
     def __iter__(self) -> Iterator[R]:
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=PRE_BUFFER) as file:
             for batch in file.iter_batches(batch_size=ROWS_A_GROUP):
                 for row in batch.to_pylist():
                     yield self.record.model_validate(row)
 
     def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """Some columns only, as plain values: a fraction of the cost where a row is wide."""
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=PRE_BUFFER) as file:
             for batch in file.iter_batches(batch_size=ROWS_A_GROUP, columns=list(names)):
                 yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
@@ -107,7 +113,7 @@ class Part(Table[R]):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
     def _batches(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=PRE_BUFFER) as file:
             end = 0
             for group in range(file.num_row_groups):
                 first, end = end, end + file.metadata.row_group(group).num_rows
@@ -135,7 +141,7 @@ class TableWriter(Generic[R]):
         self.rows += 1
         if len(self._fresh) >= ROWS_AT_ONCE:
             self._settle()
-            if self.rows % ROWS_A_GROUP == 0:
+            if ROWS_AT_ONCE * len(self._group) >= ROWS_A_GROUP * (1 if self.rows <= MANY_ROWS else TIMES):
                 self._flush()
 
     def _settle(self) -> None:
