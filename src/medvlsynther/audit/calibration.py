@@ -156,7 +156,7 @@ class Bench:
         found = [
             self._strangers(among, number, print_, read) for number, print_ in enumerate(prints) if not print_.fault
         ]
-        return _false("drawings of the package", found, among.images)
+        return _false("with drawings of the package", found, among.images)
 
     def _strangers(self, among: Index, number: int, print_: Print, read: Callable[[str], bytes]) -> int:
         """Images of the set that one is taken for, and that have nothing to do with it."""
@@ -190,7 +190,7 @@ def _false(material: str, found: Sequence[int], others: int) -> list[Count]:
     """Pairs that were taken for the same image, and images that were taken for some other one."""
     return [
         Count(f"pairs of images {material}", "no copy", max(0, len(found) * others), sum(found)),
-        Count(f"images {material}", "no copy", len(found), sum(map(bool, found))),
+        Count(f"single images {material}", "no copy", len(found), sum(map(bool, found))),
     ]
 
 

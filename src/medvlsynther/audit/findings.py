@@ -178,8 +178,11 @@ def told_power(powers: Iterable[Power], set_name: str) -> str:
             if power.layer == layer:
                 rates[power.control] = min(rates[power.control], power.rate)
         if rates:
-            told = ", ".join(f"{name} {rate:.0%}" for name, rate in sorted(rates.items(), key=lambda one: -one[1]))
+            ranked = sorted(rates.items(), key=lambda one: -one[1])
+            told = ", ".join(f"{name.replace('_', ' ')} {rate:.0%}" for name, rate in ranked)
             said.append(f"Of copies planted among {layer}, it found: {told}.")
     false = [power for power in own if power.direction == "no copy" and power.tried]
-    said += [f"{one.control} ({one.layer}): {one.found} of {one.tried} taken for copies." for one in false]
+    if false:
+        told = ", ".join(f"{one.control} {one.found:,} of {one.tried:,} ({one.rate:.2%})" for one in false)
+        said.append(f"Of what is no copy, it took for one: {told}.")
     return " ".join(said)

@@ -59,7 +59,7 @@ def contamination(run: Run) -> Contamination | None:
         if step.name.startswith("audit."):
             unchecked.update(step.manifest["rejects"])
     return Contamination(
-        dict(sorted(_counts(overlaps).items())),
+        _counts(overlaps),
         {name: told_power(powers, name) for name in audited},
         dict(sorted(unchecked.items())),
         _pairs(run, overlaps, exhibits),
@@ -71,7 +71,7 @@ def _train_sets(exhibits: Table[Exhibit]) -> list[str]:
     return sorted(pc.unique(rows["set_name"]).to_pylist())
 
 
-def _counts(table: Table[Overlap]) -> Counter[tuple[str, str]]:
+def _counts(table: Table[Overlap]) -> dict[tuple[str, str], int]:
     """Pairs by test set and class, by column: an audit may have millions. Judged pairs are counted once, by class."""
     found: Counter[tuple[str, str]] = Counter()
     with pq.ParquetFile(table.path) as file:
@@ -79,7 +79,9 @@ def _counts(table: Table[Overlap]) -> Counter[tuple[str, str]]:
             for against, layer, kind in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 found[against, kind or f"{layer} (not judged)"] += 1
     judged = {against for against, kind in found if kind in KINDS}
-    return Counter({key: count for key, count in found.items() if key[1] in KINDS or key[0] not in judged})
+    order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
+    shown = [key for key in found if key[1] in KINDS or key[0] not in judged]
+    return {key: found[key] for key in sorted(shown, key=lambda key: (key[0], order.get(key[1], len(order)), key[1]))}
 
 
 def _pairs(run: Run, overlaps: Table[Overlap], exhibits: Table[Exhibit] | None) -> tuple[Pair, ...]:
