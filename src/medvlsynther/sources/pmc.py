@@ -25,6 +25,7 @@ from medvlsynther.rules.mentions import Context
 from medvlsynther.sources import _base, _bioc, _pmc_facts, _xml, jats
 from medvlsynther.sources._jats_front import Beside, parse_pmcid
 from medvlsynther.sources._media import File, Media, is_image
+from medvlsynther.store.corpus import opened
 from medvlsynther.store.tar import Damage, Member, Tar
 
 _XML = (".xml", ".nxml")
@@ -181,7 +182,7 @@ def _check(root: Path, file: File, digests: Mapping[str, str]) -> str | None:
     stated = digests.get(file.name)
     if stated is None:
         return None
-    with (root / file.member).open("rb") as stream:
+    with opened(root / file.member) as (stream, _):
         return None if hashlib.file_digest(stream, _new_md5).hexdigest() == stated else "md5_mismatch"
 
 

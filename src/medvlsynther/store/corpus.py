@@ -6,7 +6,11 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -14,6 +18,8 @@ from medvlsynther.catalog import ASSETS
 from medvlsynther.errors import InputError, MissingInput, UnknownName
 from medvlsynther.fingerprint import LENGTH
 from medvlsynther.store.layout import write_aside
+from medvlsynther.store.mirror import RemoteFile, content, mirrored
+from medvlsynther.store.remote import is_remote
 from medvlsynther.store.tar import Damage, Tar
 
 BUNDLED = "bundled:"
@@ -28,6 +34,8 @@ WHOLE_LIMIT_BYTES = 16 << 20
 EDGE_BYTES = 64 << 10
 """What is read of media and archives at each end, besides their size."""
 
+_AT_ONCE, _LISTED = 16, 4096
+"""Files looked at together for a digest, and handed out at a time."""
 _SLICE = re.compile(r"(.+\.tar)@(\d+)\+(\d+)", re.IGNORECASE | re.DOTALL)
 _INSIDE = re.compile(r"(.+?\.(?:tar|tar\.gz|tgz))!(.+)", re.IGNORECASE | re.DOTALL)
 _OUTSIDE = "outside_corpus"
@@ -54,7 +62,7 @@ class Corpus:
 
     @classmethod
     def at(cls, path: str | Path, cache: Path | None = None, *, where: str = "") -> Self:
-        """The corpus in a folder, or "bundled:<name>" for one that comes with the package.
+        """The corpus in a folder, in a bucket ("s3://…"), or "bundled:<name>" for one that comes with the package.
 
         Names that begin with a dot are left out. Texts are hashed whole; of archives and media the size and both ends
         are, so that terabytes of shards cost seconds. With a `cache` folder, an unchanged folder (by names, sizes and
@@ -63,6 +71,8 @@ class Corpus:
         Raises: MissingInput for a path that is not there, is no folder or is empty; UnknownName for a bundled corpus
         that does not exist; StoreTrouble where the cache cannot be written.
         """
+        if is_remote(str(path)):
+            return cls._in_bucket(str(path), cache, where)
         root = _folder(str(path), where)
         files = sorted(_listing(root), key=lambda file: file.name)
         if not files:
@@ -74,6 +84,17 @@ class Corpus:
         if kept:
             write_aside(kept, digest.encode())
         return cls(path=root, digest=digest)
+
+    @classmethod
+    def _in_bucket(cls, url: str, cache: Path | None, where: str) -> Self:
+        found = mirrored(url, cache, where)
+        kept = cache / found.key if cache else None
+        if kept and kept.is_file():
+            return cls(path=found.root, digest=kept.read_text(encoding="ascii"))
+        digest = _digest(found.root, sorted(_listing(found.root), key=lambda file: file.name))
+        if kept:
+            write_aside(kept, digest.encode())
+        return cls(path=found.root, digest=digest)
 
 
 def open_member(root: Path, member: str, limit_bytes: int) -> bytes:
@@ -89,12 +110,27 @@ def open_member(root: Path, member: str, limit_bytes: int) -> bytes:
     if found := _INSIDE.fullmatch(member):
         return _of_archive(_inside(root, found[1]), found[2], limit_bytes)
     path = _inside(root, member)
-    _within(path.stat().st_size, limit_bytes, member)
     try:
-        with path.open("rb") as file:
+        with opened(path) as (file, size):
+            _within(size, limit_bytes, member)
             return file.read(limit_bytes)
     except OSError as error:
         raise InputError("image_missing", f"{member}: {error.strerror}") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BufferedReader | RemoteFile, int]]:
+    """A file of a corpus, and its size; out of a bucket, where it is a pointer to an object there.
+
+    Raises: OSError.
+    """
+    remote = content(path)
+    if remote is not None:
+        with remote:
+            yield remote, remote.size
+    else:
+        with path.open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
 
 
 # ----------------------------------------------------------------------------------------------- reading members
@@ -124,9 +160,10 @@ def _within(size: int, limit_bytes: int, name: str) -> None:
 
 def _slice(path: Path, offset: int, size: int, limit_bytes: int) -> bytes:
     _within(size, limit_bytes, path.name)
-    if offset + size > path.stat().st_size:
+    tar = _opened.archive(path).tar
+    if offset + size > tar.size:
         raise InputError("tar_truncated", f"{path.name} ends before byte {offset + size}")
-    return _opened.archive(path).tar.read(offset, size)
+    return tar.read(offset, size)
 
 
 def _of_archive(path: Path, name: str, limit_bytes: int) -> bytes:
@@ -224,20 +261,27 @@ def _listing_key(root: Path, files: list[_File]) -> str:
 
 def _digest(root: Path, files: list[_File]) -> str:
     total = hashlib.sha256()
-    for name, status in files:
-        content = _content(root / name, status.st_size) if status.st_mode else "unreadable"
-        total.update(os.fsencode(name) + f"\0{status.st_size}\0{content}\0".encode())
+    look = partial(_content, root)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # objects in a bucket answer slowly, but many at once
+        for at in range(0, len(files), _LISTED):
+            listed = files[at : at + _LISTED]
+            for (name, _), (size, looks) in zip(listed, pool.map(look, listed), strict=True):
+                total.update(os.fsencode(name) + f"\0{size}\0{looks}\0".encode())
     return total.hexdigest()[:LENGTH]
 
 
-def _content(path: Path, size: int) -> str:
-    whole = path.suffix.lower() in WHOLE and size <= WHOLE_LIMIT_BYTES
+def _content(root: Path, file: _File) -> tuple[int, str]:
+    """Size of a file and digest of what is looked at."""
+    path, unreadable = root / file.name, (file.status.st_size, "unreadable")
+    if not file.status.st_mode:
+        return unreadable
     try:
-        with path.open("rb") as file:
-            total = hashlib.sha256(file.read(size if whole else EDGE_BYTES))
+        with opened(path) as (stream, size):
+            whole = path.suffix.lower() in WHOLE and size <= WHOLE_LIMIT_BYTES
+            total = hashlib.sha256(stream.read(size if whole else EDGE_BYTES))
             if not whole and size > EDGE_BYTES:
-                file.seek(max(EDGE_BYTES, size - EDGE_BYTES))
-                total.update(file.read(EDGE_BYTES))
+                stream.seek(max(EDGE_BYTES, size - EDGE_BYTES))
+                total.update(stream.read(EDGE_BYTES))
     except OSError:
-        return "unreadable"
-    return total.hexdigest()
+        return unreadable
+    return size, total.hexdigest()

@@ -190,7 +190,7 @@ class Remote:
         """Bring all files below a folder there, the one called `last` after all others. Raises: StoreTrouble."""
         names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         for name in sorted(names, key=lambda name: (name == last, name)):
-            self.upload(folder / name, f"{prefix}/{name}")
+            self.upload(folder / name, f"{prefix}/{name}".lstrip("/"))
 
     def fetch_folder(self, prefix: str, folder: Path) -> bool:
         """Bring the objects right below a prefix into a new folder; False where there are none.

@@ -13,9 +13,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self, cast
 
 from medvlsynther.errors import InputError
+from medvlsynther.store.mirror import content
 
 BLOCK = 512
 """Bytes of a tar block."""
@@ -60,6 +61,8 @@ class Damage(NamedTuple):
 class Tar:
     """An archive open for reading by offset; plain, or gzip-compressed and then unpacked once into a temporary file.
 
+    A pointer to an object in a bucket is read out of the object.
+
     Raises: InputError(tar_unreadable, lfs_pointer) on opening.
     """
 
@@ -67,7 +70,8 @@ class Tar:
         self.path = path
         self._damage: list[Damage] = []
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._remote = content(path)
+            self._file: BinaryIO = cast(BinaryIO, self._remote) if self._remote else path.open("rb")
         except OSError as error:
             raise InputError("tar_unreadable", f"{path.name}: {error.strerror}") from None
         magic = self._file.read(len(_LFS))
@@ -78,9 +82,10 @@ class Tar:
         """True where offsets are those of the unpacked copy and mean nothing in the file itself."""
         if self.packed:
             self._unpack()
-        self._descriptor = self._file.fileno()
+            self._remote = None
+        self._descriptor = -1 if self._remote else self._file.fileno()
         self._window, self._window_at = b"", 0
-        self.size = os.fstat(self._descriptor).st_size
+        self.size = self._remote.size if self._remote else os.fstat(self._descriptor).st_size
         """Bytes of the (unpacked) archive."""
 
     def __enter__(self) -> Self:
@@ -100,10 +105,15 @@ class Tar:
         start = offset - self._window_at
         if start < 0 or start + size > len(self._window):
             if size > _WINDOW:
-                return os.pread(self._descriptor, size, offset)
+                return self._pread(size, offset)
             # A header and the beginning of its member, or small members and their headers, come with one call.
-            self._window, self._window_at, start = os.pread(self._descriptor, _WINDOW, offset), offset, 0
+            self._window, self._window_at, start = self._pread(_WINDOW, offset), offset, 0
         return self._window[start : start + size]
+
+    def _pread(self, size: int, offset: int) -> bytes:
+        if self._remote:
+            return self._remote.pread(size, offset)
+        return os.pread(self._descriptor, size, offset)
 
     def members(self, start: int = 0) -> Iterator[Member | Damage]:
         """All regular files in order, and every damaged region between them; from the header at byte `start` on."""
