@@ -126,3 +126,8 @@ test-vllm: .venv-torch/.installed .venv-vllm/.installed
 	.venv-torch/bin/python -m pip install --quiet --constraint constraints.txt --constraint tests/tools/torch.txt \
 	  --editable '.[transformers,openclip,embeddings]' hypothesis pytest pytest-timeout
 	touch $@
+
+# What reading archives gains from more processes, local and on Ray.
+.PHONY: bench-cluster
+bench-cluster: install-test
+	$(BIN)/python benchmarks/cluster.py

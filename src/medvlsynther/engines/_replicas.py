@@ -11,6 +11,7 @@ import socket
 import time
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from medvlsynther.cards import Model, Sampling
@@ -39,13 +40,15 @@ class Wish:
     endpoint: Endpoint = field(compare=False)
     images: bytes = field(compare=False)
     """What gives the bytes of images, as it travels."""
+    home: str = ""
+    """Working folder: a relative path of the store means the same everywhere."""
 
     @classmethod
     def of(cls, model: Model, endpoint: Endpoint, images: Bytes) -> "Wish":
         """The wish of an engine."""
         packed = pickle.dumps(images)
         name = sha256(f"{model.hash} {endpoint.model_dump_json()}".encode() + packed).hexdigest()
-        return cls(name, model, endpoint, packed)
+        return cls(name, model, endpoint, packed, str(Path.cwd()))
 
     @property
     def share(self) -> Endpoint:
@@ -64,10 +67,12 @@ class Wish:
 class Replica:
     """The asking engine in a process on some node."""
 
-    def __init__(self, model: Model, endpoint: Endpoint, images: bytes, key: str | None) -> None:
+    def __init__(self, wish: Wish, key: str | None) -> None:
+        os.chdir(wish.home)
+        endpoint = wish.share
         if endpoint.key_env is not None and key is not None:
             os.environ[endpoint.key_env] = key
-        self._engine = openai.connect(model, endpoint, pickle.loads(images))
+        self._engine = openai.connect(wish.model, endpoint, pickle.loads(wish.images))
 
     async def answer(self, request: Request, sampling: Sampling) -> Told:
         """The reply, or the error that ends the row or the run."""
@@ -112,9 +117,8 @@ class Replicas:
             share = wish.share
             key = os.environ.get(share.key_env or "")
             make = self._cluster.ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy="SPREAD")(Replica)
-            given = (wish.model, share, wish.images, key)
             made = make.options(max_concurrency=share.concurrency + 1)
-            self._seats = [_Seat(made.remote(*given)) for _ in range(wish.endpoint.replicas)]
+            self._seats = [_Seat(made.remote(wish, key)) for _ in range(wish.endpoint.replicas)]
         except BaseException:
             CLUSTERS.leave(self._wanted)
             raise

@@ -1,14 +1,16 @@
-"""Models asked from a Ray cluster: `replicas` of the `openai` engine on its nodes, which ask the servers of `base_url`.
+"""Models on a Ray cluster: asked from its nodes, or computed on them.
 
-Each replica reads and encodes images on its own node and keeps its share of the limits; with one replica a node, the
-work of asking grows with the cluster. Which replica answers reaches no result. Needs the extra `ray`; the site's `ray`
-says which cluster.
+With `base_url`, `replicas` of the `openai` engine ask those servers from the nodes. Each reads and encodes images on
+its own node and keeps its share of the limits; which of them answers reaches no result. Without, Ray Data LLM runs
+`replicas` of vLLM in processes of the cluster, each over `tensor_parallel` GPUs. Needs the extra `ray`, the latter
+`ray-llm`; the site's `ray` says which cluster.
 """
 
 import asyncio
 from dataclasses import replace
 
 from medvlsynther.cards import Model, Sampling
+from medvlsynther.engines._offline import OFFLINE, Offline
 from medvlsynther.engines._replicas import REPLICAS, Replicas, Wish
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import EngineRefused, InputError, MissingInput
@@ -30,7 +32,7 @@ class _Spread:
         self._endpoint = endpoint
         self._images = images
         self._wish: Wish | None = None
-        self._starting: asyncio.Task[Replicas] | None = None
+        self._starting: asyncio.Task[Replicas | Offline] | None = None
 
     async def generate(self, request: Request, sampling: Sampling) -> Reply:
         """The reply to one request.
@@ -41,7 +43,7 @@ class _Spread:
         if isinstance(told, Reply):
             return replace(told, request=request)
         if isinstance(told, ReplyError) and told.reason == "image_missing" and self._seen(request):
-            what = f"The node {host} does not see the images of the store"
+            what = f"{f'The node {host}' if host else 'A node'} does not see the images of the store"
             raise EngineRefused(what, mend="Put the store where every node sees it")
         raise told
 
@@ -58,12 +60,13 @@ class _Spread:
         if starting is not None and self._wish is not None:
             (started,) = await asyncio.gather(starting, return_exceptions=True)
             if not isinstance(started, BaseException):
-                REPLICAS.leave(self._wish)
+                (REPLICAS if self._endpoint.base_url else OFFLINE).leave(self._wish)
 
-    async def _started(self) -> Replicas:
+    async def _started(self) -> Replicas | Offline:
         if self._starting is None:
             self._wish = Wish.of(self._model, self._endpoint, self._images)
-            self._starting = asyncio.create_task(asyncio.to_thread(REPLICAS.take, self._wish))
+            take = REPLICAS.take if self._endpoint.base_url else OFFLINE.take
+            self._starting = asyncio.create_task(asyncio.to_thread(take, self._wish))
         return await asyncio.shield(self._starting)
 
     def _seen(self, request: Request) -> bool:
