@@ -26,10 +26,12 @@ from medvlsynther.pipeline.recipe import expand, load_recipe
 from medvlsynther.store.corpus import Corpus
 from medvlsynther.store.images import ImageStore
 from medvlsynther.training import merging
+from medvlsynther.training.backends import _verl_child, verl
 from medvlsynther.training.backends._verl_child import compose
 from medvlsynther.training.backends._verl_data import look
 from medvlsynther.training.backends._verl_keys import Facts, overrides, quoted
 from medvlsynther.training.base import Job, Place
+from medvlsynther.training.outcome import read_curves
 from medvlsynther.training.steps import planned
 from tests.export.material import Material, item, picture
 from tests.stages.harness import run_stage
@@ -286,6 +288,38 @@ def checkpoint(request: pytest.FixtureRequest, model: Path, tmp_path_factory: py
     return folder
 
 
+TRAINS = """
+import pathlib, shutil, sys
+keys = dict(argument.lstrip("+").split("=", 1) for argument in sys.argv if "=" in argument)
+folder = pathlib.Path(keys["trainer.default_local_dir"])
+shutil.copytree(pathlib.Path(sys.argv[0]).with_name("checkpoint"), folder / "global_step_1/actor")
+(folder / "latest_checkpointed_iteration.txt").write_text("1")
+print("step:1 - critic/score/mean:0.25 - actor/pg_loss:0.1 - response_length/mean:20.5", flush=True)
+"""
+
+
+@pytest.mark.parametrize("checkpoint", [1], indirect=True)
+def test_the_child_looks_asks_verl_trains_logs_and_merges(checkpoint: Path, model: Path, tmp_path: Path) -> None:
+    exported(tmp_path)
+    (tmp_path / "trains.py").write_text(TRAINS)
+    shutil.copytree(checkpoint / "global_step_3/actor", tmp_path / "checkpoint")
+    made = job(tmp_path, str(model), batch_rows=4, mini_batch_rows=4, rollouts=2)
+    made.path("job.json").write_text(made.model_dump_json())
+    place = Place(gpus=1, launch=(sys.executable, str(tmp_path / "trains.py")))
+    done = subprocess.run(
+        [sys.executable, "-m", _verl_child.__name__, str(made.path("job.json")), place.model_dump_json()],
+        env={**os.environ, "PYTHONPATH": SHIM, "HF_DATASETS_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert verl.finished(made) == made.path("model")
+    assert ModelFolder.at(str(made.path("model"))).digest
+    (row,) = read_curves(made.path("curves.jsonl"))
+    assert row == {"step": 1, "steps": 1, "reward": 0.25, "loss": 0.1, "length_tokens": 20.5}
+
+
+@pytest.mark.parametrize("checkpoint", [2], indirect=True)
 def test_a_merged_checkpoint_loads_answers_and_is_the_model_that_was_sharded(
     checkpoint: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

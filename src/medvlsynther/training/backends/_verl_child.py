@@ -20,7 +20,7 @@ from typing import Any
 from medvlsynther.errors import BadSetting, TrainingStopped, UserError
 from medvlsynther.store.layout import write_aside
 from medvlsynther.training.backends._verl_data import look
-from medvlsynther.training.backends._verl_keys import Facts, overrides, steps_of
+from medvlsynther.training.backends._verl_keys import BOARD, Facts, overrides, steps_of
 from medvlsynther.training.base import CHECKPOINTS, CURVES, MODEL, STOPPED, Job, Place
 from medvlsynther.training.merging import STEP, TRACKER, latest_whole, merge
 from medvlsynther.training.outcome import read_curves
@@ -37,7 +37,6 @@ CURVE = {
 }
 """What verl logs to our names."""
 VALIDATED = re.compile(r"val-(?:aux|core)/.+/(format|accuracy)/mean@\d+")
-BOARD = "tensorboard"
 LINE = re.compile(r"\bstep:(\d+) - (.+)")
 VALUE = re.compile(r"(?:np\.\w+\()?([-+.\w]+)\)?")
 """A number as Python prints it, or as numpy 2 does."""

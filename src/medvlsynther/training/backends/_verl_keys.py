@@ -17,7 +17,7 @@ from medvlsynther.records import Record
 from medvlsynther.training.base import CHECKPOINTS, Job, Place
 from medvlsynther.training.memory import ENGINE_SHARE, packed_tokens
 
-PROJECT = "medvlsynther"
+PROJECT, BOARD = "medvlsynther", "tensorboard"
 MOST_DRAWS = 10
 """Batches that dynamic sampling may draw for one step before it gives up."""
 WEIGHTS_SHARE = 0.25
@@ -213,7 +213,8 @@ def _trainer(job: Job, place: Place, facts: Facts, gpus: int, era: Era) -> Itera
     yield f"trainer.logger={listed(loggers)}"
     if place.nodes > 1:
         yield f"++{era.ray}.address=auto"
-        for name, value in sorted(place.environment.items()):
+        told = {"TENSORBOARD_DIR": str(job.path(BOARD)), **place.environment}
+        for name, value in sorted(told.items()):
             yield f"++{era.ray}.runtime_env.env_vars.{name}={quoted(value)}"
 
 
