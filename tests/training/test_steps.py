@@ -92,15 +92,25 @@ def test_rows_that_cannot_be_trained_on_are_named(
         run_stage("train.sft", tmp_path, {"questions": rows, "checkpoints": None}, trainer=Trainer.load("tiny-sft"))
 
 
-def test_every_command_in_the_document_plans() -> None:
+def test_every_command_in_the_document_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "MedVLThinker-Eval").mkdir()
+    (tmp_path / "MedVLThinker-Eval" / "a.parquet").touch()
     text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
     lines = re.findall(r"^medvlsynther (?:run|plan) (.+)$", text, re.MULTILINE)
-    assert len(lines) >= 4
+    assert len(lines) >= 5
     for line in lines:
         recipe, *options = shlex.split(line)
-        given = dict(zip(options[::2], options[1::2], strict=True))
-        after = given.get("--after")
-        if after:
-            assert load_recipe(after).stages
-        sets = [given["--set"]] if "--set" in given else []
+        given = list(zip(options[::2], options[1::2], strict=True))
+        after = dict(given).get("--after")
+        assert not after or load_recipe(after).stages
+        sets = [value for name, value in given if name == "--set"]
         assert plan(load_recipe(recipe, after="quickstart" if after else None, sets=sets))
+
+
+def test_evaluation_is_wired_to_what_was_trained() -> None:
+    steps = plan(load_recipe("loop"))
+    named = {step.name: step for step in steps}
+    assert named["train.grpo"].inputs["checkpoints"] is named["train.sft"]
+    assert named["answer"].inputs["checkpoints"] is named["train.grpo"]
+    assert named["answer"].inputs["questions"] is named["heldout"]
