@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from medvlsynther.cards import Change, Trainer
+from medvlsynther.cli import plan as plan_verb
 from medvlsynther.pipeline.estimate import Estimate, estimate
 from medvlsynther.pipeline.plan import plan
 from medvlsynther.pipeline.recipe import expand, load_recipe
@@ -86,6 +87,14 @@ def test_a_finished_training_is_not_forecast_and_its_rows_are_known(tmp_path: Pa
     assert training
     assert training.work
     assert training.work.steps == 200 // 64, "quickstart curates at most 200 figures"
+
+
+def test_the_verb_prints_the_forecast_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan_verb.run(["train@grpo-7b"], store=str(tmp_path), after="quickstart")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "train.grpo: grpo-7b by verl on 8 GPUs of 80.0 GB: at most" in said
+    assert "train.grpo: At most 3 steps of some" in said
+    assert "-m verl.trainer.main_ppo algorithm.adv_estimator=grpo" in said
 
 
 def told(ref: str, folder: Path, site: Site) -> list[Estimate]:

@@ -10,6 +10,7 @@ from medvlsynther.store.corpus import Corpus
 from medvlsynther.training.launching import python
 from medvlsynther.training.merging import STEP, found, merge
 from medvlsynther.training.outcome import WEIGHTS, digest
+from medvlsynther.training.survey import require, survey
 
 VERSION = 1
 RECORD_WISE = False
@@ -23,10 +24,12 @@ def run(ctx: Context, *, checkpoint: Corpus, trainer: Trainer, base: str | None 
     is taken; `trainer` is the card that it was trained with, `base` what training began with, where not the card's
     base. Merging runs under the Python of the site's `training: verl`.
 
-    Raises: MissingInput for a checkpoint that is not whole; TrainingStopped where it cannot be merged or says nothing.
+    Raises: MissingInput for a checkpoint that is not whole; MissingExtra without verl; TrainingStopped where the model
+    cannot be merged or says nothing.
     """
     place, target = ctx.place(BACKEND), ctx.lasting / "model"
     folder = found(checkpoint.path)
+    require(survey(place), (BACKEND,), BACKEND)
     merge(folder, target, python(place), place.environment)
     weights = digest(target, WEIGHTS)[:LENGTH]
     step = folder.parent.name.removeprefix(STEP)
