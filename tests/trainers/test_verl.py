@@ -84,7 +84,7 @@ def test_training_evaluation_and_trl_meet_the_same_token_ids(material: Material,
     figures = {figure.figure_id: figure for figure in material.figures}
     for number, wanted in enumerate(material.items):
         refs = figures[wanted.figure_id].images
-        paths = [BytesIO(ImageStore(material.store.images).read(ref.sha256)) for ref in refs]
+        paths = [BytesIO(ImageStore(material.store.images).read(ref.sha256 or "")) for ref in refs]
         messages = asked(Prompt.load("answer"), wanted).parts([{"type": "image"}] * len(paths))
         text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         served = processor(text=[text], images=[Image.open(path) for path in paths] or None)["input_ids"][0]

@@ -35,7 +35,7 @@ def look(job: Job) -> Facts:
     train, validation = files(job)
     model = weights(job)
     signs = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in (*train, *validation)]
-    key = orjson.loads(orjson.dumps({"model": model, "files": signs, "card": job.card_hash}))
+    key = {"model": model, "files": signs, "card": job.card_hash}
     kept = job.path(KEPT)
     if kept.is_file():
         found = orjson.loads(kept.read_bytes())
