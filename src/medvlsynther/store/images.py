@@ -89,6 +89,8 @@ class ImageStore:
         if not _DIGEST.fullmatch(sha256):
             return None
         folder = self.root / sha256[:2]
+        if not folder.is_dir():
+            return None
         usual = folder / f"{sha256}.png"
         return usual if usual.is_file() else next(iter(sorted(folder.glob(f"{sha256}.*"))), None)
 
