@@ -9,6 +9,8 @@ from medvlsynther.pipeline.site import Site
 from medvlsynther.pipeline.summary import funnel, spent
 from medvlsynther.store.layout import Store
 
+NUMBERS = ("rows", "tokens", "cached", "price")
+
 
 def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolder = None, after: After = None) -> None:
     """Print which steps of a recipe are done, their rows and rejects, and what their replies cost.
@@ -22,7 +24,7 @@ def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolde
     steps = planned(recipe_of(recipe, sets, after), place)
     manifests = [place.manifest(step.id) for step in steps]
     rows = [_row(step.id, manifest, where) for step, manifest in zip(steps, manifests, strict=True)]
-    grid(("step", "state", "rows", "rejects", "tokens", "price"), rows, numbers=("rows", "tokens", "price"))
+    grid(("step", "state", "rows", "rejects", "tokens", "cached", "price"), rows, numbers=NUMBERS)
     done = [manifest for manifest in manifests if manifest is not None]
     say(f"{len(done)} of {len(steps)} steps are done.")
     price = sum(spent(where, manifest) for manifest in done)
@@ -33,8 +35,9 @@ def run(recipe: Ref, sets: Sets = None, site: SiteFile = None, store: StoreFolde
 
 def _row(step_id: str, manifest: dict[str, Any] | None, site: Site) -> tuple[Any, ...]:
     if manifest is None:
-        return (step_id, "to do", "", "", "", "")
+        return (step_id, "to do", *("",) * 5)
     tokens = sum(u["prompt_tokens"] + u["reply_tokens"] for u in manifest["usage"].values())
+    cached = sum(u["cached_tokens"] for u in manifest["usage"].values())
     price = spent(site, manifest)
     return (
         step_id,
@@ -42,5 +45,6 @@ def _row(step_id: str, manifest: dict[str, Any] | None, site: Site) -> tuple[Any
         manifest["rows"],
         funnel(manifest),
         f"{tokens:,}" if tokens else "",
+        f"{cached:,}" if cached else "",
         f"{price:,.2f}" if price else "",
     )
