@@ -160,6 +160,11 @@ def test_no_credentials(server: Server, tmp_path: Path) -> None:
     assert "credentials" in told
 
 
+def test_wrong_credentials(tmp_path: Path) -> None:
+    with serving(guarded=True) as guarded:
+        assert "Mend the credentials or their rights" in refused(guarded, tmp_path, f"s3://{BUCKET}/x")
+
+
 @pytest.mark.parametrize("store", ["s3://key:secret@bucket/x", "ftp://host/x", "s3://", "s3:///x"])
 def test_a_url_that_is_none_of_a_bucket(server: Server, tmp_path: Path, store: str) -> None:
     told = refused(server, tmp_path, store)
