@@ -40,7 +40,7 @@ class Crew:
         """
         if share is None:
             for name in locked(self._locks, f"{self._name}."):
-                if (who := holder(self._locks, name)) is not None:
+                if (who := holder(self._locks, name, sure=True)) is not None:
                     raise StoreInUse(f"A share of this run is at work: {who}", mend="Wait for it, then run again")
             yield
             return

@@ -58,13 +58,16 @@ def leased(remote: Remote, name: str, what: str) -> Iterator[None]:
             remote.remove(key)
 
 
-def leaseholder(remote: Remote, name: str) -> str | None:
-    """Who holds a lock; None where nobody does, or nobody who is known to be dead.
+def leaseholder(remote: Remote, name: str, *, sure: bool = False) -> str | None:
+    """Who holds a lock; None where nobody does, or somebody who is known to be dead.
+
+    Whether a holder on another host lives takes a while to see; until then it is said to live, unless `sure` waits.
 
     Raises: StoreTrouble.
     """
     found = remote.read(_key(name))
-    if found is None or not _lives(remote, name, found):
+    lives = _alive if sure else _lives
+    if found is None or not lives(remote, name, found):
         return None
     return str(_about(found).get("holder", "another process"))
 

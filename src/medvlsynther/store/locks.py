@@ -46,14 +46,14 @@ def held(folder: Path, name: str, what: str = "") -> Iterator[None]:
         lock.release()
 
 
-def holder(folder: Path, name: str) -> str | None:
-    """Who holds a lock; None where nobody does, or nobody who still lives.
+def holder(folder: Path, name: str, *, sure: bool = False) -> str | None:
+    """Who holds a lock; None where nobody does, or nobody who still lives: `sure` waits until that is certain.
 
     Raises: StoreTrouble where the file system gives no locks.
     """
     here = _holder_here(folder / f"{name}.holder", folder / f"{name}.lock")
     remote = remote_of(folder.parent)
-    return here or (leaseholder(remote, name) if remote else None)
+    return here or (leaseholder(remote, name, sure=sure) if remote else None)
 
 
 def _holder_here(note: Path, file: Path) -> str | None:
