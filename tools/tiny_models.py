@@ -34,7 +34,7 @@ from medvlsynther.training.tiny import (
     tokens,
 )
 
-SHAPE = Shape(heads=2, vision_heads=2, tied=False, spread=0.1)
+SHAPE = Shape(heads=2, vision_heads=2, vocabulary=1536, tied=False, spread=0.1)
 JSON = '{"question":"", "options":{"A":"","B":""},"answer":"A"} true false {"note":"","pass":true}'
 BLANKS = "ĠĊ"
 """How a byte-level tokenizer writes a space and a line's end."""

@@ -72,13 +72,13 @@ class Shape:
     """Vision layers."""
     vision_heads: int = 4
     """Heads of each."""
-    vocabulary: int = 1536
+    vocabulary: int = 400
     """Tokens apart from special ones."""
     context_tokens: int = 32768
     """Longest prompt with reply."""
     tied: bool = True
     """One matrix for words in and words out."""
-    spread: float = 0.06
+    spread: float = 0.02
     """Standard deviation of the random weights."""
 
 
