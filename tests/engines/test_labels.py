@@ -39,7 +39,8 @@ def test_every_way_to_begin_a_label_counts_for_it_and_nothing_else_does() -> Non
     assert chances(first, LABELS) == pytest.approx({"yes": 0.5 / 0.6, "no": 0.1 / 0.6})
     assert chances([("n", 1.0)], ("no", "none")) == {}, "a beginning of both tells nothing"
     assert chances([("The", 1.0)], LABELS) == {}
-    assert chances([("a", 0.5), (" A", 0.1), ("(B", 0.1)], ("A", "B")) == {"A": 0.5, "B": 0.5}, "an article is no letter"
+    article = [("a", 0.5), (" A", 0.1), ("(B", 0.1)]
+    assert chances(article, ("A", "B")) == {"A": 0.5, "B": 0.5}, "an article is no letter"
 
 
 def test_a_token_that_begins_two_labels_belongs_to_neither() -> None:
