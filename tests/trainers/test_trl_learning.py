@@ -76,5 +76,5 @@ def test_the_gpu_benchmark_runs_on_a_cpu_as_a_smoke_test(tmp_path: Path) -> None
     script = [sys.executable, str(ROOT / "benchmarks" / "train_gpu.py"), "--smoke", "--folder", str(tmp_path)]
     done = subprocess.run(script, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "0.4 million parameters" in done.stdout
+    assert "million parameters, 40 figures" in done.stdout
     assert "held out" in done.stdout
