@@ -72,7 +72,7 @@ class Shape:
     """Vision layers."""
     vision_heads: int = 4
     """Heads of each."""
-    vocabulary: int = 400
+    vocabulary: int = 544
     """Tokens apart from special ones."""
     context_tokens: int = 32768
     """Longest prompt with reply."""
