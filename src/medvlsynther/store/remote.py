@@ -5,6 +5,7 @@ taken from a URL, and none is written or told.
 """
 
 import importlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -221,7 +222,9 @@ def working_folder(url: str, cache: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / MARK).is_file():
-            (folder / MARK).write_bytes(orjson.dumps({"url": remote.url}))
+            aside = folder / f".{MARK}.{os.getpid()}"
+            aside.write_bytes(orjson.dumps({"url": remote.url}))
+            aside.replace(folder / MARK)
     except OSError as error:
         mend = "Name another folder with `cache` in the site file"
         raise StoreTrouble(f"Cannot write: {error.strerror}", where=str(folder), mend=mend) from None
@@ -234,7 +237,7 @@ def remote_of(root: Path) -> Remote | None:
     """The bucket before which a working folder stands; None for a folder that is a store of its own."""
     try:
         return Remote(orjson.loads((root / MARK).read_bytes())["url"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
