@@ -101,7 +101,7 @@ def learned(folder: Path) -> Learned:
     scores = pq.read_table(found["scores"] / "scores.parquet").to_pylist()
     accuracy = next(s for s in scores if s["measure"] == "accuracy" and s["dataset"] == "shapes")
     blank = next(s for s in scores if s["measure"] == "accuracy_under" and s["group"] == "blank")
-    rewards = tuple(row["reward"] for row in curves(found["train.grpo"]))
+    rewards = tuple(row["reward"] for row in curves(found["train.grpo"]) if "reward" in row)
     return Learned(rewards, accuracy["value"], accuracy["low"], accuracy["high"], blank["value"], blank["n"])
 
 
