@@ -36,6 +36,7 @@ class Server:
         card = Model(description="tiny", repo=folder, family="tiny")
         self.engine = transformers.connect(card, Endpoint(device="cpu"), self.images.__getitem__)
         self.faults = cycle([word for fault in faults for word in (fault, "", "", "", "")]) if faults else cycle([""])
+        self.faulty = bool(faults)
         self.counts: Counter[str] = Counter()
 
     async def complete(self, web_request: web.Request) -> web.StreamResponse:
@@ -74,7 +75,9 @@ class Server:
         except ReplyError as error:
             reply = error
         if isinstance(reply, ReplyError):
-            message, usage, finish = {"role": "assistant", "content": ""}, {}, "stop"
+            # Nothing to say. Clients that try often, for faults that pass, are told so in a way that ends their tries.
+            text, finish = (reply.detail, "length") if self.faulty else ("", "stop")
+            message, usage = {"role": "assistant", "content": text}, {}
         else:
             details = {"cached_tokens": reply.usage.cached_tokens}
             tokens = (reply.usage.prompt_tokens, reply.usage.reply_tokens)
