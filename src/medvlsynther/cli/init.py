@@ -12,8 +12,10 @@ from medvlsynther.pipeline.site import DEFAULT
 
 SITE = """\
 # Where and on what medvlsynther runs. Nothing in this file changes a result.
-store: store
+store: store                     # a folder, or s3://bucket/prefix
 # workers: 8                     # processes for CPU work (default: all cores)
+# executor: ray                  # CPU work on a Ray cluster instead
+# ray: {address: auto}           # the cluster to join (default: one started here)
 models:
   # One entry a model card; "*" serves every model without an entry of its own.
   "*":

@@ -65,6 +65,7 @@ def test_every_field_and_pixel_comes_back(material: Material, tmp_path: Path) ->
         )
         assert row["marks"][2] == {
             "criterion": "stem_concision", "passed": False, "score": 0.0, "weight": 1.0, "by": "model", "note": "long",
+            "probability": None,
         }  # fmt: skip
         assert row["lint"] == [{"rule": "CUE1", "severity": "warn", "detail": "longest key"}]
         assert (row["score"], row["modality"], row["writer"], row["verifier"]) == (0.98, "ct", "writer-9b", "judge-72b")
