@@ -21,6 +21,6 @@ def material(folder: Path) -> Material:
 
 
 def compare(instruction: str, ids: Callable[[int], list[int]]) -> None:
-    """Fail where the ids of a row are not those that are kept; a new tiny tokenizer or prompt card asks for new ones."""
+    """Fail where the ids of a row are not those that are kept; a new tokenizer or prompt card asks for new ones."""
     kept = json.loads(KEPT.read_text())[instruction]
     assert [ids(number) for number in range(len(COUNTS))] == kept
