@@ -31,12 +31,12 @@ CHANCE = 1 / len(SHAPES)
 def picture(shape: str, seed: int) -> bytes:
     """A PNG of one shape."""
     chance = np.random.default_rng(seed)
-    ground = chance.integers(0, 40, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    ground = chance.integers(0, 20, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
     image = Image.fromarray(ground)
     pen = ImageDraw.Draw(image)
     colour = tuple(int(value) for value in chance.integers(160, 256, 3))
-    radius = int(chance.integers(14, 21))
-    x, y = (int(value) for value in chance.integers(radius + 2, SIDE_PX - radius - 2, 2))
+    radius = int(chance.integers(18, 23))
+    x, y = (int(value) for value in chance.integers(SIDE_PX // 2 - 3, SIDE_PX // 2 + 4, 2))
     box = (x - radius, y - radius, x + radius, y + radius)
     if shape == "disc":
         pen.ellipse(box, fill=colour)

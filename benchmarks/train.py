@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import shapes
 
-FIGURES = 640
-HELD_OUT = 0.15
+FIGURES = 720
+HELD_OUT = 0.25
 RECIPE = """\
 description: Drawn figures, SFT, GRPO, and what a model that never saw them makes of others
 stages:
