@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections import deque
 from pathlib import Path
 
 import pytest
@@ -58,7 +57,8 @@ def test_a_full_disk_is_a_store_in_trouble(tmp_path: Path) -> None:
         lists = scratch.lists()
         scratch.run("PRAGMA max_page_count = 20")
         with pytest.raises(StoreTrouble, match="Free some space"):
-            deque((lists.add(str(number), "x" * 100) for number in range(10_000)), maxlen=0)
+            for number in range(10_000):
+                lists.add(str(number), "x" * 100)
 
 
 MEMORY = """

@@ -1,6 +1,7 @@
 """What TRL is told, as far as it is decided without TRL."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -53,7 +54,7 @@ def test_parts_make_the_whole_batch(mini: int, updates: int, rollouts: int, devi
 
 
 def test_what_cannot_start_is_said_before(there: list[Survey], tmp_path: Path) -> None:
-    cases = [
+    cases: list[tuple[Survey, str, dict[str, Any], type[UserError], str]] = [
         (FULL.model_copy(update={"versions": {}}), "tiny-sft", {}, MissingExtra, "not installed"),
         (FULL, "sft-3b", {}, UserError, "no GPU is visible"),
         (gpus(1, 16), "sft-7b", {}, UserError, "are needed on each of 1 GPUs"),
