@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medvlsynther.errors import StoreTrouble
-from medvlsynther.store.scratch import Scratch
+from medvlsynther.store.scratch import Lists, Scratch
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=80)
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,12 +53,15 @@ def test_a_folder_that_is_not_there_is_a_store_in_trouble(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_is_a_store_in_trouble(tmp_path: Path) -> None:
+    def filled(lists: Lists) -> None:
+        for number in range(10_000):
+            lists.add(str(number), "x" * 100)
+
     with Scratch(tmp_path) as scratch:
         lists = scratch.lists()
         scratch.run("PRAGMA max_page_count = 20")
         with pytest.raises(StoreTrouble, match="Free some space"):
-            for number in range(10_000):
-                lists.add(str(number), "x" * 100)
+            filled(lists)
 
 
 MEMORY = """
