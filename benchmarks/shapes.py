@@ -25,7 +25,6 @@ from medvlsynther.fingerprint import draw
 SHAPES = ("disc", "square", "cross", "ring")
 SIDE_PX = 56
 LICENCE = "CC0-1.0"
-CHANCE = 1 / len(SHAPES)
 
 
 def picture(shape: str, seed: int) -> bytes:

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("trl", reason="TRL has an environment of its own: make test-trl")
 
-from benchmarks.shapes import CHANCE
 from benchmarks.train import command, environment, learned, prepare, steps
 from medvlsynther.rules.stats import wilson
 from tests.conftest import ROOT
@@ -52,9 +51,9 @@ def test_reward_rises_held_out_figures_are_told_apart_and_blank_ones_are_not(tmp
 
     quarters = shown.parts(4)
     assert quarters[-1] >= quarters[0] + 0.2, quarters
-    assert shown.low > CHANCE + 0.1, shown
+    assert shown.low > shown.chance + 0.1, shown
     low = wilson(shown.blank * shown.blank_n, shown.blank_n).low
-    assert low <= CHANCE, "without the image it knows what it cannot know"
+    assert low <= shown.chance, "without the image it knows what it cannot know"
 
 
 def test_the_closed_loop_runs_whole(tmp_path: Path) -> None:
