@@ -61,7 +61,7 @@ bench-sources: install-test
 .PHONY: test-verl test-trl bench-export
 
 test-verl test-trl: test-%: .venv-%/.installed
-	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=tests/tools/shim:. \
+	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/tests/tools/shim:$(CURDIR) \
 		.venv-$*/bin/python -m pytest -W ignore $(wildcard tests/trainers/test_$**.py)
 
 .venv-%/.installed: pyproject.toml tests/trainers/%.txt tests/trainers/%-alone.txt
@@ -73,7 +73,7 @@ test-verl test-trl: test-%: .venv-%/.installed
 
 # From articles to an evaluated model in one command, on a tiny model; and whether such a model learns.
 .PHONY: loop bench-train
-TINY := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=tests/tools/shim:.
+TINY := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/tests/tools/shim:$(CURDIR)
 
 loop: .venv-trl/.installed
 	$(TINY) .venv-trl/bin/medvlsynther run loop
@@ -98,7 +98,7 @@ bench-scale: install-test
 # Real inference by tiny models with random weights, in process and behind servers, with a CPU build of torch.
 .PHONY: test-torch test-llama test-vllm
 
-REAL := PYTHONPATH=tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
+REAL := PYTHONPATH=$(CURDIR)/tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
 
 test-torch: .venv-torch/.installed
 	$(REAL) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py \

@@ -58,6 +58,7 @@ def serving(*, guarded: bool = False) -> Iterator[Server]:
         try:
             server = Server(port)
             os.environ.update(server.env)
+            _forget_servers()
             _answers(server.url, process)
             _client().create_bucket(Bucket=BUCKET)
             yield server
@@ -65,6 +66,14 @@ def serving(*, guarded: bool = False) -> Iterator[Server]:
             process.kill()
             os.environ.clear()
             os.environ.update(before)
+            _forget_servers()
+
+
+def _forget_servers() -> None:
+    """File systems are remembered by their arguments, not by the address in the environment."""
+    import s3fs  # type: ignore[import-untyped]
+
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def _answers(url: str, process: "subprocess.Popen[bytes]") -> None:

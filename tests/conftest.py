@@ -1,5 +1,6 @@
 """What several rooms' tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ SHARED = ROOT.parent / "shared"
 
 
 __all__ = ["ROOT", "SHARED", "nodes", "shared", "wanted"]
+
+# A shell that starts the tests in the background has them ignore SIGINT, and every process below them too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on what else the machine does; that is measured in benchmarks.
 settings.register_profile("house", deadline=None)

@@ -13,6 +13,7 @@ from PIL import Image
 from medvlsynther.cards import Benchmark
 from medvlsynther.errors import MissingInput
 from medvlsynther.questions.reading import Folder
+from medvlsynther.store.images import ImageStore
 from tests.stages.harness import Outcome, run_stage
 
 CARD = """
@@ -65,7 +66,7 @@ def test_a_benchmark_of_ones_own_is_one_card(tmp_path: Path) -> None:
     assert [q.question_id for q in found.rows] == [f"small/{n}" for n in range(4)]
     for question in found.rows:
         assert (question.options, question.answer, question.fault) == (("Liver", "Spleen"), "B", None)
-        assert (tmp_path / "store/images" / question.images[0].sha256[:2]).is_dir()
+        assert question.images[0].sha256 in ImageStore(tmp_path / "store/images")
     assert not found.rejects
 
 

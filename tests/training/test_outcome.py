@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medvlsynther.cards import Trainer
 from medvlsynther.errors import TrainingStopped
 from medvlsynther.records import Checkpoint
 from medvlsynther.training.base import CURVES, Job, Place
@@ -52,7 +53,7 @@ def test_manifest_and_card_hold_data_versions_seed_hardware_and_settings(tmp_pat
     assert len(manifest["data"]["sha256"]) == 64
     assert manifest["versions"]["medvlsynther"]
     assert manifest["hardware"]["cores"] >= 1
-    assert manifest["settings"]["learning_rate"] == 2e-3
+    assert manifest["settings"]["learning_rate"] == Trainer.load("tiny-sft").learning_rate
     text = (tmp_path / "step" / CARD).read_text()
     assert yaml.safe_load(text.split("---")[1])["library_name"] == "transformers"
     assert made.checkpoint_id in text
