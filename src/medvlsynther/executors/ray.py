@@ -127,19 +127,17 @@ class _Errand:
 
     def answers(self, batches: Batches[Any]) -> Iterator[Any]:
         """The results, in order."""
-        try:
-            while True:
-                while len(self._tasks) < self._ahead() and (batch := batches.take()):
-                    self._tasks.append(self._started(batch))
-                if not self._tasks:
-                    return
-                results, seconds = self._head()
-                batches.learn(self._tasks.popleft().shards, seconds)
-                self._slowest_s = max(self._slowest_s, seconds)
-                yield from results
-        finally:
-            for task in self._tasks:
-                self._drop(task.tries)
+        # What is no longer wanted runs to its end and is forgotten: Ray 2.60 ends the whole process with a failed check
+        # when a task is cancelled at the moment at which it completes.
+        while True:
+            while len(self._tasks) < self._ahead() and (batch := batches.take()):
+                self._tasks.append(self._started(batch))
+            if not self._tasks:
+                return
+            results, seconds = self._head()
+            batches.learn(self._tasks.popleft().shards, seconds)
+            self._slowest_s = max(self._slowest_s, seconds)
+            yield from results
 
     def _ahead(self) -> int:
         """Batches that may be under way: the cluster may grow and shrink."""
@@ -160,9 +158,8 @@ class _Errand:
         """The result of the first batch under way."""
         task = self._tasks[0]
         while True:
-            done, others = self._ray.wait(task.tries, num_returns=1, timeout=min(LOOK_S, PATIENCE_S))
+            done, _ = self._ray.wait(task.tries, num_returns=1, timeout=min(LOOK_S, PATIENCE_S))
             if done:
-                self._drop(others)
                 if (result := self._result(task, done[0])) is not None:
                     return result
             elif self._lags(task):
@@ -195,10 +192,6 @@ class _Errand:
         if faults:
             raise differing([f"a node that joined later: {fault}" for fault in faults])
         return results, seconds
-
-    def _drop(self, tries: list[Any]) -> None:
-        for one in tries:
-            self._ray.cancel(one, force=True)
 
 
 def _line(error: BaseException) -> str:
