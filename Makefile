@@ -23,7 +23,7 @@ demo: install
 test: install-test
 	$(BIN)/python -m pytest
 
-check: format lint types layers test test-torch
+check: format lint types layers test test-torch test-trl test-verl
 
 format: install-test
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ from medvlsynther.executors.cluster import CLUSTERS, Wanted, imported
 NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """Two nodes of two CPUs each, with as little memory for results as Ray allows."""
     imported()
@@ -26,7 +26,7 @@ def nodes() -> Iterator[Any]:
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wanted(nodes: Any) -> Wanted:
     """How to join it."""
     return Wanted(address=nodes.address)
