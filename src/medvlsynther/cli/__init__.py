@@ -11,6 +11,7 @@ import typer
 from medvlsynther import __version__, catalog
 from medvlsynther.cli._printing import complain
 from medvlsynther.errors import MedvlsyntherError
+from medvlsynther.executors.base import calm_collector
 from medvlsynther.progress import STEADY
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ def main() -> None:
     """Entry point: errors become one line and an exit code, never a traceback."""
     if not sys.stderr.isatty():
         STEADY.addHandler(logging.StreamHandler())
+    calm_collector()
     try:
         app()
     except MedvlsyntherError as error:

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import Generic, TypeVar
 
 from medvlsynther.errors import StepFailed
-from medvlsynther.executors.base import AHEAD, Batches, drained, trouble
+from medvlsynther.executors.base import AHEAD, Batches, calm_collector, drained, trouble
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -89,7 +89,7 @@ class _Pool(Generic[A, B]):
             self._pool.shutdown(cancel_futures=True)
 
     def _started(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+        return ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=calm_collector)
 
     def _sent(self, batch: list[A]) -> "Future[tuple[list[B], float]]":
         try:

@@ -79,17 +79,26 @@ class Criterion(Record):
         """The mark of a criterion that nobody judged."""
         return self.mark(False, "missing", "not judged")
 
+    @cached_property
+    def unreadable(self) -> Mark:
+        """The mark of a criterion whose mark cannot be read."""
+        return self.mark(False, "missing", "unreadable mark")
+
+    @cached_property
+    def judged(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields of the marks that a model gives, but for the note: not passed, passed."""
+        return self._facts(False, "model"), self._facts(True, "model")
+
     def mark(self, passed: bool, by: By, note: str = "") -> Mark:
         """The mark that the card gives; nothing is lost where nothing was judged."""
-        return Mark(**self.facts(passed, by, note))
+        return Mark(**self._facts(passed, by), note=note)
 
-    def facts(self, passed: bool, by: By, note: str = "") -> dict[str, Any]:
-        """The fields of that mark: marks are made by the dozen, in one go."""
+    def _facts(self, passed: bool, by: By) -> dict[str, Any]:
         lost = self.category == "penalty" and not passed and by != "missing"
         earned = self.category != "penalty" and passed
         points = self.possible
         score = points if earned or lost else 0.0
-        return {"criterion": self.id, "passed": passed, "score": score, "weight": points, "by": by, "note": note}
+        return {"criterion": self.id, "passed": passed, "score": score, "weight": points, "by": by}
 
 
 def level_title(title: str) -> str:
@@ -206,8 +215,8 @@ def _keyed_facts(criterion: Criterion, given: Mapping[str, object]) -> Mark | di
     if isinstance(value, str):
         value = _PASSES.get(value.strip().lower())
     if not isinstance(value, bool):
-        return criterion.facts(False, "missing", "unreadable mark")
-    return criterion.facts(value, "model", note) if note else criterion.plain[value]
+        return criterion.unreadable
+    return {**criterion.judged[value], "note": note} if note else criterion.plain[value]
 
 
 def _by_title(wanted: Sequence[Criterion]) -> dict[str, Criterion]:
@@ -238,7 +247,7 @@ def _listed_mark(criterion: Criterion, items: Sequence[Mapping[str, Any]]) -> Ma
     judged = [_full(criterion, item) for item in items]
     note = next((note for item in items if (note := _note(item.get("notes", item.get("note", ""))))), "")
     if None in judged:
-        return criterion.mark(False, "missing", "unreadable mark")
+        return criterion.unreadable
     return criterion.mark(all(judged), "model", note)
 
 

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin
 
@@ -147,8 +147,7 @@ class TableWriter(Generic[R]):
     def _settle(self) -> None:
         """Turn the latest rows into columns."""
         if self._fresh:
-            columns = [_column(list(map(attrgetter(field.name), self._fresh)), field.type) for field in self._schema]
-            self._group.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+            self._group.append(pa.RecordBatch.from_arrays(_columns(self._fresh, self._schema), schema=self._schema))
             self._fresh.clear()
 
     def _flush(self) -> None:
@@ -169,6 +168,11 @@ class TableWriter(Generic[R]):
         self._writer.close()
 
 
+def _columns(records: Sequence[Record], fields: Iterable[pa.Field]) -> list[pa.Array]:
+    rows = [vars(record) for record in records]
+    return [_column(list(map(itemgetter(field.name), rows)), field.type) for field in fields]
+
+
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Values of records as one Arrow array, field by field: several times faster than row by row through dicts."""
     if not (pa.types.is_struct(kind) or pa.types.is_list(kind)):
@@ -181,8 +185,7 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         # Arrow wants sound fields even below a null: those of any other row do.
         some = next(value for value in values if value is not None)
         whole = [some if value is None else value for value in values] if mask else values
-        parts = [_column(list(map(attrgetter(field.name), whole)), field.type) for field in kind]
-        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=mask)
+        return pa.StructArray.from_arrays(_columns(whole, kind), fields=list(kind), mask=mask)
     ends = [0, *accumulate(len(value or ()) for value in values)]
     inner = _column([each for value in values for each in value or ()], kind.value_type)
     return pa.ListArray.from_arrays(ends, inner, type=kind, mask=mask)
