@@ -44,6 +44,7 @@ class Mock:
     """What the server does, and what it has seen."""
 
     latency_s: float = 0.2
+    """From the head of a request to its reply."""
     capacity: int = 0
     """Most requests at once; more are turned away with 429. 0: any number."""
     retry_after_s: float | None = 1.0
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
         self.size = 0
         self.need = 0
         self.head = b""
+        self.began_s = 0.0
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
 
@@ -114,6 +116,7 @@ class Connection(asyncio.Protocol):
             head, end, body = joined.partition(b"\r\n\r\n")
             if not end:
                 return
+            self.began_s = asyncio.get_running_loop().time()
             length = _LENGTH.search(head)
             self.head, self.need = head, int(length[1]) if length else 0
             self.chunks, self.size = [body], len(body)
@@ -153,7 +156,7 @@ class Connection(asyncio.Protocol):
         mock.at_once += 1
         mock.most_at_once = max(mock.most_at_once, mock.at_once)
         try:
-            await asyncio.sleep(mock.latency_s)
+            await asyncio.sleep(max(0.0, self.began_s + mock.latency_s - asyncio.get_running_loop().time()))
             if fault == "echo_key":
                 self.send(400, {"error": {"message": f"mock: bad key? {head.decode()}"}})
             else:

@@ -5,8 +5,9 @@
 
 Four tables: items per CPU second of lint, and of reading, weighing and grading; CPU seconds of the items through
 filter, dedupe, rebalance, subset and all probes that need no model; annotate, filter and rebalance beside the published
-scripts' 10.0 CPU s for 20,000 verdicts, whose marks were read before, as ours are then; recall and false alarms of every lint rule. All on one core, tables on disk
-included. Figures and questions are the tests' own; each item of the long tables has a figure and mentions of its own.
+scripts' 10.0 CPU s for 20,000 verdicts, whose marks were read before, as ours are then; recall and false alarms of
+every lint rule. All on one core, tables on disk included. Figures and questions are the tests' own; each item of the
+long tables has a figure and mentions of its own.
 """
 
 import argparse
