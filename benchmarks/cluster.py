@@ -1,6 +1,6 @@
 """What reading BIOMEDICA archives gains from more processes: one, a local pool, tasks on a Ray that is started here.
 
-    python benchmarks/cluster.py [--workers 1 2] [--shards 12] [--repeat 6]
+    python benchmarks/cluster.py [--workers 1 2] [--shards 12] [--repeat 18]
 
 Archives are synthetic (`synthetic_shards.py`): 2,500 records of 14.5 kB each, every one read `--repeat` times through
 `ctx.map`'s executors, from the page cache. Wall is from the first shard to the last result, with the pool's start but
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--shards", type=int, default=12)
-    parser.add_argument("--repeat", type=int, default=6)
+    parser.add_argument("--repeat", type=int, default=18)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
