@@ -27,7 +27,7 @@ NEIGHBOURS = 16
 TRIES = 5
 """Pairs of parts of two images that are laid over each other, the nearest first."""
 
-AGREE = 0.965
+AGREE = 0.974
 """Correlation under the best map from which two pictures are one."""
 
 BLIND_BITS = 6

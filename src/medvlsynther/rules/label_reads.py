@@ -5,7 +5,6 @@ marks as every other form's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from medvlsynther.errors import ReplyError
 from medvlsynther.records import Mark
@@ -48,5 +47,4 @@ def read_labels(reads: Sequence[tuple[Criterion, str, Mapping[str, float]]]) -> 
 
 
 def _mark(criterion: Criterion, *, passed: bool, probability: float | None = None) -> Mark:
-    facts: dict[str, Any] = criterion.facts(passed, "model")
-    return Mark(**facts, probability=probability)
+    return Mark(**criterion.judged[passed], probability=probability)
