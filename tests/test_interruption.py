@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from medvlsynther.store._pack_index import walked
 from medvlsynther.store.images import ImageStore
-from medvlsynther.store.packs import walked
 from tests.answers import ASKED
 from tests.conftest import ROOT
 

@@ -12,7 +12,7 @@ import pytest
 
 from medvlsynther.errors import StoreInUse, StoreTrouble
 from medvlsynther.store import locks
-from medvlsynther.store.locks import held, holder, locked
+from medvlsynther.store.locks import held, hold_open, holder, locked
 
 HOLD = """
 import sys
@@ -88,3 +88,21 @@ def test_where_there_is_no_flock_at_all_a_lock_file_stands_in(tmp_path: Path, mo
         raise AssertionError
     with held(tmp_path, "step"):
         pass
+
+
+def test_an_open_file_is_held_by_one_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "segment"
+    with path.open("wb") as one, path.open("rb") as other:
+        assert hold_open(one.fileno())
+        assert not hold_open(other.fileno())
+        one.close()
+        assert hold_open(other.fileno())
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_nobody_can_be_asked_an_open_file_counts_as_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    refusing(monkeypatch, number)
+    with (tmp_path / "segment").open("wb") as file:
+        assert hold_open(file.fileno())

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medvlsynther.store import _pack_index, _pack_writer
 from medvlsynther.store import packs as module
-from medvlsynther.store.packs import EMPTY, Entries, Packs, key_of
+from medvlsynther.store._pack_index import Entries, key_of
+from medvlsynther.store.packs import Packs
 
 WRITER = """
 import sys, hashlib
@@ -67,21 +69,6 @@ def test_what_was_put_is_there_with_any_index(
     assert [got(anew, name) for name in names] == images
     assert got(anew, digest(b"never put" * 400)) is None
     anew.close()
-
-
-@given(st.dictionaries(st.binary(min_size=32, max_size=32), st.tuples(st.integers(0, 2**40), st.integers(0, 2**32))))
-def test_arrays_answer_as_a_dictionary_does(members: dict[bytes, tuple[int, int]]) -> None:
-    entries = Entries.of(7, members)
-    assert {key: entries.get(key) for key in members} == members
-    assert entries.members() == members
-    assert entries.get(b"\xff" * 31 + b"\xfe") == members.get(b"\xff" * 31 + b"\xfe")
-
-
-def test_hashes_that_begin_alike_are_never_taken_for_each_other() -> None:
-    alike = [b"\x07" * 8 + bytes([last]) * 24 for last in range(5)]
-    entries = Entries.of(0, {key: (n, n) for n, key in enumerate(alike[:4])})
-    assert [entries.get(key) for key in alike] == [(0, 0), (1, 1), (2, 2), (3, 3), None]
-    assert EMPTY.get(alike[0]) is None
 
 
 def test_a_pack_torn_at_any_byte_loses_its_last_image_only_and_the_next_run_is_whole(tmp_path: Path) -> None:
@@ -156,7 +143,7 @@ def test_a_pack_under_way_is_read_by_others(tmp_path: Path) -> None:
 
 
 def test_packs_are_closed_at_a_size_and_handles_stay_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 4000)
+    monkeypatch.setattr(_pack_writer, "MOST_BYTES", 4000)
     packs = Packs(tmp_path)
     images = [b"%d" % number * 500 for number in range(200)]
     names = put(packs, *images)
@@ -170,7 +157,7 @@ def test_packs_are_closed_at_a_size_and_handles_stay_few(tmp_path: Path, monkeyp
 
 
 def test_a_long_tail_gets_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WORTH_AN_INDEX", 3)
+    monkeypatch.setattr(_pack_index, "WORTH_AN_INDEX", 3)
     packs = Packs(tmp_path)
     names = put(packs, *(b"%d" % number for number in range(8)))
     packs.close()
