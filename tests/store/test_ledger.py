@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from medvlsynther.cards import Model
 from medvlsynther.errors import StoreTrouble
+from medvlsynther.store import _ledger_index, _ledger_segment
 from medvlsynther.store import ledger as module
 from medvlsynther.store.ledger import Ledger, ledger_folder
 
@@ -79,7 +80,7 @@ def test_the_index_agrees_with_a_plain_dictionary(
 ) -> None:
     expected: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch, Ledger(tmp_path_factory.mktemp("ledger")) as ledger:
-        patch.setattr(module, "_FRESH_MOST", 3)
+        patch.setattr(_ledger_index, "_FRESH_MOST", 3)
         for key, number in puts:
             ledger.put(key, {"number": number})
             expected[key] = number
@@ -264,7 +265,7 @@ def test_a_failed_sync_is_told_at_the_next_put_and_at_the_end(tmp_path: Path, mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    monkeypatch.setattr(module, "SYNC_EVERY_S", 0.001)
+    monkeypatch.setattr(_ledger_segment, "SYNC_EVERY_S", 0.001)
     ledger = Ledger(tmp_path)
     ledger.put("a", {})
     assert tried.wait(30)
@@ -382,7 +383,7 @@ def test_a_reply_put_in_place_of_another_wins_whatever_the_clocks_say(
 def test_segments_named_by_date_are_older_than_all_others(tmp_path: Path) -> None:
     put_all(tmp_path, {"k": {"text": "old"}})
     (segment,) = segments(tmp_path)
-    segment.rename(tmp_path / f"29991231T235959Z-ffffffffffffffff{module.SUFFIX}")
+    segment.rename(tmp_path / f"29991231T235959Z-ffffffffffffffff{_ledger_segment.SUFFIX}")
     put_all(tmp_path, {"k": {"text": "new"}})
     assert reply(tmp_path) == {"text": "new"}
 

@@ -20,10 +20,8 @@ grows; those of others are brought here when the ledger is opened. A machine tha
 seconds; a process that is killed loses none, since the next one on its machine brings there what is left.
 """
 
-import fcntl
 import os
 import re
-import secrets
 import threading
 import time
 import zlib
@@ -31,31 +29,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 from medvlsynther.cards import Model
-from medvlsynther.errors import StoreTrouble
 from medvlsynther.fingerprint import fingerprint
-from medvlsynther.store.remote import Remote, remote_of
+from medvlsynther.store._ledger_index import Index, Place
+from medvlsynther.store._ledger_segment import SUFFIX, Writer, exchange, key_of, line_of, trouble
+from medvlsynther.store.remote import remote_of
 
-SUFFIX = ".jsonl"
-SYNC_EVERY_S = 0.5
-"""A power cut loses at most this much; a killed process loses nothing that it had written."""
 LOOK_EVERY_S = 1.0
 """How often a missing key is looked for in what other processes wrote since."""
-UPLOAD_EVERY_S = 5.0
-"""How often a segment is brought to a bucket."""
 UPLOAD_MOST = 8 << 20
 """Bytes of a segment, brought to a bucket, after which the next one is begun."""
 _OPEN_FILES = 32
-_FRESH_MOST = 1 << 15
 _LINE_MOST = 1 << 26
-_HEAD = re.compile(rb'\{"key":"([!#-\[\]-~]+)","crc32":"([0-9a-f]{8})","bytes":(\d{1,9}),"reply":')
-_NUMBER = re.compile(r"s(\d{10})-")
 _KEY = re.compile(r"[!#-\[\]-~]+")
 
 
@@ -72,56 +61,6 @@ def ledger_folder(replies: Path, model: Model) -> Path:
     return replies / (kept[0] if kept else f"{name}-{digest}")
 
 
-class _Place(NamedTuple):
-    """Where a line stands."""
-
-    segment: int
-    offset: int
-    size: int
-
-
-_PLACE = np.dtype([("segment", "<u4"), ("offset", "<u8"), ("size", "<u4")])
-
-
-class _Index:
-    """Places by 64-bit key: a small dict of the latest, and sorted arrays of the rest."""
-
-    def __init__(self) -> None:
-        self._fresh: dict[int, _Place] = {}
-        self._keys: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
-        self._places: npt.NDArray[Any] = np.empty(0, dtype=_PLACE)
-
-    def __setitem__(self, key: int, place: _Place) -> None:
-        self._fresh[key] = place
-        if len(self._fresh) >= _FRESH_MOST:
-            self._settle()
-
-    def get(self, key: int) -> _Place | None:
-        """The latest place of a key."""
-        if (place := self._fresh.get(key)) is not None:
-            return place
-        at = int(np.searchsorted(self._keys, np.uint64(key)))
-        if at == len(self._keys) or int(self._keys[at]) != key:
-            return None
-        return _Place(*self._places[at].item())
-
-    def places(self) -> npt.NDArray[Any]:
-        """All places, in the order of their keys."""
-        self._settle()
-        return self._places.copy()
-
-    def _settle(self) -> None:
-        keys = np.array(sorted(self._fresh), dtype=np.uint64)
-        places = np.array([self._fresh[key] for key in keys.tolist()], dtype=_PLACE)
-        self._fresh.clear()
-        at = np.searchsorted(self._keys, keys)
-        known = at < len(self._keys)
-        known[known] = self._keys[at[known]] == keys[known]
-        self._places[at[known]] = places[known]
-        self._places = np.insert(self._places, at[~known], places[~known])
-        self._keys = np.insert(self._keys, at[~known], keys[~known])
-
-
 class Ledger:
     """All replies of one model, by the key of their request."""
 
@@ -131,14 +70,14 @@ class Ledger:
         self.damaged = 0
         """Lines that were skipped because they are torn or damaged, among those read so far."""
         self._lock = threading.RLock()
-        self._index = _Index()
+        self._index = Index()
         self._segments: list[Path] = []
         self._read_to: list[int] = []
         self._files: OrderedDict[int, int] = OrderedDict()
         self._looked_s = float("-inf")
         self._remote = remote_of(folder.parent.parent)
-        self._retired: list[_Writer] = []
-        self._writer: _Writer | None = None
+        self._retired: list[Writer] = []
+        self._writer: Writer | None = None
         self._closed = False
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -165,9 +104,9 @@ class Ledger:
             if self._closed:
                 raise ValueError("the ledger is closed")
             writer = self._own_writer()
-            line = _line(key, value)
+            line = line_of(key, value)
             offset = writer.append(line)
-            self._index[_digest(key)] = _Place(writer.number, offset, len(line))
+            self._index[_digest(key)] = Place(writer.number, offset, len(line))
             self._read_to[writer.number] = writer.end
 
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -177,7 +116,7 @@ class Ledger:
             places = self._index.places()
         for place in places:
             with self._lock:
-                entry = self._entry(_Place(*place.item()))
+                entry = self._entry(Place(*place.item()))
             if entry is not None:
                 yield entry
 
@@ -210,7 +149,7 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _own_writer(self) -> "_Writer":
+    def _own_writer(self) -> Writer:
         """The segment of the calling process; a forked child starts its own instead of writing into its parent's."""
         if self._writer is not None and self._remote is not None and self._writer.end >= UPLOAD_MOST:
             self._writer.retire()
@@ -219,7 +158,7 @@ class Ledger:
         if self._writer is None or self._writer.owner != os.getpid():
             self._look()
             seen = [path.name for path in self._segments]
-            self._writer = _Writer(self.folder, len(self._segments), seen, self._remote)
+            self._writer = Writer(self.folder, len(self._segments), seen, self._remote)
             self._segments.append(self._writer.path)
             self._read_to.append(0)
         return self._writer
@@ -228,7 +167,7 @@ class Ledger:
         """Read what any process has appended since the last look."""
         try:
             if self._remote is not None and self._looked_s < 0:
-                _exchange(self.folder, self._remote)
+                exchange(self.folder, self._remote)
             found = sorted(self.folder.glob(f"*{SUFFIX}"))
             known = {path: number for number, path in enumerate(self._segments)}
             for path in found:
@@ -239,7 +178,7 @@ class Ledger:
             for path in found:
                 self._read(known[path], opening=self._looked_s < 0)
         except OSError as error:
-            raise _trouble(error, self.folder) from None
+            raise trouble(error, self.folder) from None
         self._looked_s = time.monotonic()
 
     def _read(self, number: int, *, opening: bool) -> None:
@@ -249,10 +188,10 @@ class Ledger:
             while line := file.readline(_LINE_MOST):
                 if not line.endswith(b"\n") and len(line) < _LINE_MOST:
                     break  # still being written, or torn by a crash: looked at again the next time
-                if (key := _whole(line)) is None:
+                if (key := key_of(line)) is None:
                     self.damaged += 1
                 elif opening or self._is_news(_digest(key), number):
-                    self._index[_digest(key)] = _Place(number, offset, len(line))
+                    self._index[_digest(key)] = Place(number, offset, len(line))
                 offset += len(line)
             self._read_to[number] = offset
 
@@ -260,7 +199,7 @@ class Ledger:
         known = self._index.get(digest)
         return known is None or known.segment == segment
 
-    def _entry(self, place: _Place) -> tuple[str, dict[str, Any]] | None:
+    def _entry(self, place: Place) -> tuple[str, dict[str, Any]] | None:
         try:
             file = self._files.get(place.segment)
             if file is None:
@@ -270,97 +209,9 @@ class Ledger:
                     os.close(self._files.popitem(last=False)[1])
             line = os.pread(file, place.size, place.offset)
         except OSError as error:
-            raise _trouble(error, self.folder) from None
-        key = _whole(line)
+            raise trouble(error, self.folder) from None
+        key = key_of(line)
         return None if key is None else (key, orjson.loads(line)["reply"])
-
-
-class _Writer:
-    """One process's segment, brought to the disk twice a second by a thread of its own."""
-
-    def __init__(self, folder: Path, number: int, seen: list[str], remote: Remote | None) -> None:
-        """A new segment, the `number`-th of its ledger, whose name stands behind those of the segments `seen`."""
-        self.number = number
-        self.owner = os.getpid()
-        self.end = 0
-        self.path = folder / f"{_behind(seen)}-{secrets.token_hex(8)}{SUFFIX}"
-        self._trouble: OSError | StoreTrouble | None = None
-        self._dirty = False
-        self._remote = remote
-        self._sent, self._sent_s = 0, time.monotonic()
-        self._stop = threading.Event()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-            _hold(self._file)
-        except OSError as error:
-            raise _trouble(error, folder) from None
-        self._thread = threading.Thread(target=self._keep_synced, name="ledger-sync", daemon=True)
-        self._thread.start()
-
-    def append(self, line: bytes) -> int:
-        """Write a line; gives its offset. What a failed write left behind is written over by the next one."""
-        if self._trouble is not None:
-            raise _trouble(self._trouble, self.path.parent)
-        start = done = self.end
-        try:
-            while done < start + len(line):
-                done += os.pwrite(self._file, line[done - start :], done)
-        except OSError as error:
-            self._cut(start)
-            raise _trouble(error, self.path.parent) from None
-        self.end = done
-        self._dirty = True
-        return start
-
-    def retire(self) -> None:
-        """Nothing more comes: bring it to the disk, and wait for that in `close`."""
-        self._stop.set()
-
-    def close(self) -> None:
-        """Sync and close."""
-        self.retire()
-        self._thread.join()
-        os.close(self._file)
-        if self._trouble is not None:
-            raise _trouble(self._trouble, self.path.parent)
-
-    def _cut(self, end: int) -> None:
-        try:
-            os.ftruncate(self._file, end)
-        except OSError:  # readers skip the torn line, and the next write covers it
-            return
-
-    def _keep_synced(self) -> None:
-        last = False
-        while not last:
-            last = self._stop.wait(SYNC_EVERY_S)
-            if self._dirty and self._trouble is None:
-                self._dirty = False
-                try:
-                    os.fdatasync(self._file)
-                except OSError as error:
-                    self._trouble = error
-            if self._remote is not None and (last or time.monotonic() - self._sent_s >= UPLOAD_EVERY_S):
-                self._send(self._remote, last=last)
-
-    def _send(self, remote: Remote, *, last: bool) -> None:
-        """Bring what was written since the last time to the bucket; the last time it must succeed."""
-        end, self._sent_s = self.end, time.monotonic()
-        if end == self._sent:
-            return
-        try:
-            remote.upload(self.path, f"replies/{self.path.parent.name}/{self.path.name}")
-            self._sent = end
-        except StoreTrouble as error:
-            if last:
-                self._trouble = error
-
-
-def _behind(seen: list[str]) -> str:
-    """The beginning of a name that stands behind all those seen; names that begin with a date are older than these."""
-    numbers = [int(found[1]) for found in map(_NUMBER.match, seen) if found]
-    return f"s{max(numbers, default=0) + 1:010d}"
 
 
 def _digest(key: str) -> int:
@@ -370,61 +221,3 @@ def _digest(key: str) -> int:
     except ValueError:
         text = key.encode()
         return zlib.crc32(text) << 32 | zlib.adler32(text)
-
-
-def _line(key: str, value: Mapping[str, Any]) -> bytes:
-    reply = orjson.dumps(dict(value))
-    name = key.encode()
-    return b'{"key":"%b","crc32":"%08x","bytes":%d,"reply":%b}\n' % (name, _crc(name, reply), len(reply), reply)
-
-
-def _crc(key: bytes, reply: bytes | memoryview) -> int:
-    return zlib.crc32(reply, zlib.crc32(key))
-
-
-def _whole(line: bytes) -> str | None:
-    """The key of an undamaged line."""
-    head = _HEAD.match(line)
-    if head is None:
-        return None
-    key, crc, size = head.groups()
-    start, end = head.end(), head.end() + int(size)
-    if line[end:] != b"}\n" or _crc(key, memoryview(line)[start:end]) != int(crc, 16):
-        return None
-    return key.decode()
-
-
-def _exchange(folder: Path, remote: Remote) -> None:
-    """Bring segments of others here, and there what processes that were killed here left."""
-    prefix = f"replies/{folder.name}"
-    there = remote.sizes(prefix)
-    for name, size in there.items():
-        path = folder / name
-        if name.endswith(SUFFIX) and (not path.exists() or path.stat().st_size < size):
-            remote.download(f"{prefix}/{name}", path)
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        if path.stat().st_size > there.get(path.name, 0):
-            with path.open("rb") as file:
-                if _hold(file.fileno()):
-                    remote.upload(path, f"{prefix}/{path.name}")
-
-
-def _hold(file: int) -> bool:
-    """Hold a segment while it is open, to show that its writer lives; False where another process does."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
-def _trouble(error: OSError | StoreTrouble, folder: Path) -> StoreTrouble:
-    if isinstance(error, StoreTrouble):
-        return error
-    return StoreTrouble(
-        f"The replies cannot be kept: {error.strerror or error}",
-        where=str(folder),
-        mend="Free space or mend the permissions, then run again: what was answered is not asked again",
-    )
