@@ -125,8 +125,10 @@ VLLM = ROOT / ".venv-vllm" / "bin" / "vllm"
 STARTED = """\
 models:
   "*": {{engine: vllm, command: ["{vllm}", serve], concurrency: 16,
-        options: [--dtype, float32, --enforce-eager, --max-num-seqs, "16"]}}
+        options: [--dtype, float32, --enforce-eager, --max-num-seqs, "16", --no-enable-chunked-prefill,
+                  --max-num-batched-tokens, "16384"]}}
 """
+"""On a CPU, vLLM 0.32 ends over a seeded request whose prompt is computed in pieces."""
 
 
 def png() -> bytes:
@@ -224,4 +226,5 @@ def test_audited_behind_a_vllm_that_is_started_for_it(work: Path, monkeypatch: p
     with (work / "tiny.yaml").open("a") as card:
         card.write("context_tokens: 8192\n")
     (work / "medvlsynther.yaml").write_text(STARTED.format(vllm=VLLM))
-    check(run(work, *AUDITED))
+    # Marks of a model that knows nothing are noise, and other noise than with other kernels: any score will do.
+    check(run(work, *AUDITED, "--set", "filter.min_score=0"))
