@@ -146,18 +146,15 @@ class Replicas:
         for _ in range(LOSSES):
             seat = await self._free()
             seat.in_flight += 1
-            sent = seat.actor.answer.remote(light, sampling)
             try:
-                told: Told = await sent
+                # One that is no longer wanted runs out: a call that is cancelled may end the driver with it.
+                told: Told = await seat.actor.answer.remote(light, sampling)
                 return told
             except self.errors.RayTaskError as error:
                 raise EngineRefused(f"A replica failed: {error.cause!r}", mend="Please report it") from None
             except self.errors.RayError as error:
                 seat.resting_until_s = time.monotonic() + REST_S
                 why = " ".join(str(error).split())[:200]
-            except asyncio.CancelledError:
-                self._cluster.ray.cancel(sent)
-                raise
             finally:
                 seat.in_flight -= 1
         raise EngineRefused(f"Replicas died {LOSSES} times under one request: {why}", mend="Look at the nodes' memory")
