@@ -83,7 +83,11 @@ class Cluster:
         self._found = self.ray.is_initialized()
         if self._found:  # whoever calls us has joined one already: it is theirs to leave
             self.ours = False
-            return
+        else:
+            self._join(wanted)
+        self._connection = self._connected()
+
+    def _join(self, wanted: Wanted) -> None:
         given: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if wanted.address is None:
             given |= {"address": "local", "num_cpus": wanted.cpus, "include_dashboard": False}
@@ -98,13 +102,18 @@ class Cluster:
 
     @property
     def usable(self) -> bool:
-        """Whether it is still joined."""
-        return bool(self.ray.is_initialized())
+        """Whether it is still joined, and not another one since."""
+        return bool(self.ray.is_initialized()) and self._connected() == self._connection
+
+    def _connected(self) -> tuple[str, str]:
+        """What tells one connection of this process from another: jobs are counted anew by each cluster."""
+        here = self.ray.get_runtime_context()
+        return here.get_job_id(), here.get_node_id()
 
     def close(self) -> None:
         """Leave it; what was started here ends."""
         self.at_end.close()
-        if not self._found:
+        if not self._found and self.usable:
             self.ray.shutdown()
 
     @property
