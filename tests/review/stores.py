@@ -32,12 +32,12 @@ def lay(
     if material.labels is not None:
         steps.append(step(store, "label", Label, material.labels, inputs={"items": steps[-1][1]}))
     if overlaps:
-        steps.append(step(store, "audit.read", Exhibit, list(_exhibits(material, overlaps))))
+        steps.append(step(store, "audit.read", Exhibit, list(exhibits(material, overlaps))))
         steps.append(step(store, "audit.joint", Overlap, overlaps))
     return finished(store, name, steps)
 
 
-def _exhibits(material: Material, overlaps: Sequence[Overlap]) -> Iterator[Exhibit]:
+def exhibits(material: Material, overlaps: Sequence[Overlap]) -> Iterator[Exhibit]:
     """Both sides of each pair, with the stored pictures of our own item."""
     figures = {
         item.item_id: figure

@@ -12,7 +12,7 @@ from medvlsynther.evaluation.grids import as_markdown
 from medvlsynther.report import plots, samples
 from medvlsynther.report.beside import beside
 from medvlsynther.report.contamination import Contamination, contamination
-from medvlsynther.report.facts import Facts, Price, gather
+from medvlsynther.report.facts import TOKENS, Facts, Price, gather
 from medvlsynther.report.results import OPEN_ROWS, Results, results
 from medvlsynther.report.training import Curves, curves
 from medvlsynther.rules.overlap.classes import KINDS
@@ -76,6 +76,7 @@ def html(runs: Sequence[Run], price: Price) -> str:
         open_rows=OPEN_ROWS,
         version=__version__,
         kinds=KINDS,
+        tokens=TOKENS,
         title=" and ".join(run.name for run in runs),
         style=Markup((ASSETS / "report" / "page.css").read_text(encoding="utf-8")),
     )

@@ -141,6 +141,7 @@ function draw() {
   const whole = item.whole;
   $("position").textContent = `${page.at + 1} / ${page.places.length} · ${page.done.size} decided`;
   $("stem").replaceChildren(marked(whole ? whole.question : item.question));
+  $("last-key").textContent = String(item.letters.length);
   $("options").replaceChildren(...(whole ? whole.options : item.options).map((option, number) => drawOption(option, number, item)));
   $("blind-bar").hidden = Boolean(whole);
   $("decide-bar").hidden = !whole;
@@ -149,7 +150,10 @@ function draw() {
   $("source").replaceChildren(...(whole ? drawSource(whole) : []));
   const decision = item.state.decision;
   for (const button of document.querySelectorAll("[data-decide]")) button.setAttribute("aria-pressed", String(decision?.decision === button.dataset.decide));
+  const why = decision ? worded(decision.tags, decision.note) : "";
   $("saved").textContent = decision ? `saved: ${decision.decision}` : "";
+  $("saved").append(why ? make("bdi", {}, ` (${why})`) : "");
+  drawNoted();
 }
 
 function drawOption(option, number, item) {
@@ -259,6 +263,22 @@ function recall() {
   draw();
 }
 
+// Tags and a note go with whichever decision comes next, so the reviewer sees what waits to be sent.
+function noted() {
+  const { tags = [], note = "" } = page.item.whole ? kept() : {};
+  return { tags, note };
+}
+function drawNoted() {
+  const { tags, note } = noted();
+  $("noted").textContent = worded(tags, note);
+  $("noted").hidden = !$("noted").textContent;
+}
+function worded(tags, note) {
+  const boxes = [...document.querySelectorAll("[name=tag]")];
+  const words = tags.map((tag) => boxes.find((box) => box.value === tag)?.parentElement.textContent.trim() ?? tag);
+  return [...words, note].filter(Boolean).join("; ");
+}
+
 const decide = guarded(async (decision, more = {}) => {
   const item = page.item;
   if (!item?.whole) return;
@@ -281,8 +301,13 @@ const undo = guarded(async () => {
 
 // ---------------------------------------------------------------------------------------------- dialogs
 
-function openReject() {
+function openReject(save) {
   const draft = { ...page.item.state.decision, ...kept() };
+  const rejects = save === "reject";
+  $("reject-dialog").dataset.then = save;
+  $("reject-title").textContent = rejects ? "What is wrong?" : "Tags and note";
+  $("reject-word").textContent = rejects ? "Reject" : "Keep for the decision";
+  $("reject-save").className = rejects ? "bad" : "main";
   for (const box of $("reject-dialog").querySelectorAll("[name=tag]")) box.checked = (draft.tags ?? []).includes(box.value);
   $("note").value = draft.note ?? "";
   $("reject-dialog").showModal();
@@ -326,12 +351,19 @@ $("edit-dialog").addEventListener("input", () => {
   typing = setTimeout(tryEdit, 250);
 });
 $("reject-dialog").addEventListener("input", () => keep(rejection()));
-$("reject-dialog").addEventListener("close", () => { if ($("reject-dialog").returnValue === "save") decide("reject", rejection()); });
+$("reject-dialog").addEventListener("close", () => {
+  const saved = $("reject-dialog").returnValue === "save";
+  if (saved && $("reject-dialog").dataset.then === "reject") decide("reject", rejection());
+  else {
+    if (saved) keep(rejection());
+    drawNoted();
+  }
+});
 $("edit-dialog").addEventListener("close", async () => {
   if ($("edit-dialog").returnValue !== "save") return;
   clearTimeout(typing);
   const told = await tryEdit();
-  if (told?.sound) decide("edit", { draft: draft(), note: $("edit-note").value });
+  if (told?.sound) decide("edit", { draft: draft(), note: $("edit-note").value, tags: noted().tags });
 });
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("keydown", (event) => {
@@ -341,7 +373,7 @@ for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("cancel", () => { dialog.returnValue = "cancel"; });
 }
 
-const decisions = { accept: () => decide("accept", { note: kept().note ?? "" }), edit: openEdit, reject: openReject, unsure: () => decide("unsure", { note: kept().note ?? "" }) };
+const decisions = { accept: () => decide("accept", noted()), edit: openEdit, reject: () => openReject("reject"), unsure: () => decide("unsure", noted()), note: () => openReject("note") };
 
 // ------------------------------------------------------------------------------------------------ image
 
@@ -415,10 +447,24 @@ $("stage").addEventListener("wheel", (event) => {
   const stage = $("stage").getBoundingClientRect();
   zoom(Math.exp(-event.deltaY / 400), event.clientX - stage.left, event.clientY - stage.top);
 }, { passive: false });
-let held = null;
-$("stage").addEventListener("pointerdown", (event) => { held = [event.clientX, event.clientY]; $("stage").setPointerCapture(event.pointerId); });
-$("stage").addEventListener("pointermove", (event) => { if (held) { pan(event.clientX - held[0], event.clientY - held[1]); held = [event.clientX, event.clientY]; } });
-for (const name of ["pointerup", "pointercancel"]) $("stage").addEventListener(name, () => { held = null; });
+// One finger or the mouse moves the image; two fingers zoom around the point between them.
+const held = new Map();
+function grip() {
+  const points = [...held.values()];
+  const [x, y] = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+  return { x, y, span: points.length < 2 ? 1 : Math.max(1, Math.hypot(points[0][0] - points[1][0], points[0][1] - points[1][1])) };
+}
+$("stage").addEventListener("pointerdown", (event) => { held.set(event.pointerId, [event.clientX, event.clientY]); $("stage").setPointerCapture(event.pointerId); });
+$("stage").addEventListener("pointermove", (event) => {
+  if (!held.has(event.pointerId)) return;
+  const before = grip();
+  held.set(event.pointerId, [event.clientX, event.clientY]);
+  const after = grip();
+  const stage = $("stage").getBoundingClientRect();
+  pan(after.x - before.x, after.y - before.y);
+  if (held.size > 1) zoom(after.span / before.span, after.x - stage.left, after.y - stage.top);
+});
+for (const name of ["pointerup", "pointercancel"]) $("stage").addEventListener(name, (event) => held.delete(event.pointerId));
 for (const id of ["level", "window"]) $(id).addEventListener("input", tone);
 for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => tools[button.dataset.tool]());
 
@@ -431,10 +477,13 @@ function setMode(mode) {
     else $(`to-${each}`)?.removeAttribute("aria-current");
   }
   for (const id of ["order", "filters-open", "search"]) $(id).disabled = mode === "pairs";
+  drawFilters();
 }
 const openPair = guarded(async () => {
   const pair = await call(`/api/pair/${page.pair}?${new URLSearchParams({ rater })}`);
   show("pairs-view");
+  history.replaceState(null, "", `${location.pathname}${location.search}#pair-${page.pair}`);
+  localStorage.setItem(`${remembered}:pair`, String(page.pair));
   $("position").textContent = `${page.pair + 1} / ${pair.count}`;
   $("pair-told").replaceChildren(make("strong", {}, pair.kind), ` ${pair.measure}${pair.score === null ? "" : ` ${pair.score.toFixed(3)}`} `, make("bdi", { class: "muted" }, pair.evidence));
   for (const side of ["left", "right"]) {
@@ -466,7 +515,7 @@ const onItems = {
   ",": () => pickImage(page.image - 1), ".": () => pickImage(page.image + 1),
   ArrowLeft: () => pan(40, 0), ArrowRight: () => pan(-40, 0), ArrowUp: () => pan(0, 40), ArrowDown: () => pan(0, -40),
 };
-const onWhole = { a: decisions.accept, e: decisions.edit, r: decisions.reject, u: decisions.unsure, y: () => ruleNext(true), Y: () => ruleNext(false) };
+const onWhole = { a: decisions.accept, e: decisions.edit, r: decisions.reject, u: decisions.unsure, t: decisions.note, y: () => ruleNext(true), Y: () => ruleNext(false) };
 function ruleNext(agrees) {
   const marks = page.item.whole.rubric?.marks ?? [];
   if (!marks.length) return;
@@ -492,6 +541,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const button of document.querySelectorAll("[data-decide]")) button.addEventListener("click", () => decisions[button.dataset.decide]());
 $("show").addEventListener("click", () => answer(null));
+$("tag").addEventListener("click", decisions.note);
 $("undo").addEventListener("click", undo);
 $("pair-undo").addEventListener("click", undo);
 $("prev").addEventListener("click", () => go(-1));
@@ -499,16 +549,24 @@ $("next").addEventListener("click", () => go(1));
 $("help-open").addEventListener("click", () => $("help").showModal());
 $("to-items").addEventListener("click", (event) => { event.preventDefault(); setMode("items"); open(); });
 $("to-pairs")?.addEventListener("click", (event) => { event.preventDefault(); setMode("pairs"); open(); });
+function drawFilters() { $("filters").hidden = page.mode === "pairs" || $("filters-open").getAttribute("aria-expanded") !== "true"; }
 $("filters-open").addEventListener("click", () => {
-  $("filters").hidden = !$("filters").hidden;
-  $("filters-open").setAttribute("aria-expanded", String(!$("filters").hidden));
+  $("filters-open").setAttribute("aria-expanded", String($("filters").hidden));
+  drawFilters();
 });
 for (const field of filters) field.addEventListener("change", () => loadQueue());
+$("clear").addEventListener("click", () => {
+  for (const field of filters) if (field.id !== "order") field.value = field.id === "status" ? "accepted" : "";
+  loadQueue();
+});
 
 const before = JSON.parse(localStorage.getItem(remembered) ?? "{}");
 for (const field of filters) {
   const value = before[field.dataset.filter];
   if (value !== undefined && (field.tagName === "INPUT" || [...field.options].some((option) => option.value === value))) field.value = value;
 }
+const pairs = Number(document.body.dataset.pairs);
+page.pair = Math.min(Number(localStorage.getItem(`${remembered}:pair`) ?? 0), Math.max(0, pairs - 1));
+if (pairs && location.hash.startsWith("#pair-")) setMode("pairs");
 const asked = /^#item-(\d+)$/.exec(location.hash);
 loadQueue(asked ? Number(asked[1]) : undefined).then(() => { if (page.item?.whole) recall(); });
