@@ -42,7 +42,7 @@ from medvlsynther.rules.released import (
     released_reward,
     released_rollouts,
 )
-from medvlsynther.rules.rubric import released_weigh
+from medvlsynther.rules.released_rubric import released_weigh
 
 AGREEMENT = 0.98
 Case = dict[str, Any]
