@@ -172,6 +172,8 @@ def test_what_was_joined_goes_on_when_we_leave(wanted: Wanted, nodes: Any, store
     first.close()
     assert nodes.head_node.all_processes["raylet"][0].process.poll() is None
     second = Cluster(wanted)
+    assert second.usable
+    assert not first.usable, "a connection that was left is taken for the one made since"
     found = Cluster(wanted)
     found.close()
     assert second.usable, "another's connection was closed"
