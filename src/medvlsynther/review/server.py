@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jinja2
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,15 +18,16 @@ from starlette.routing import Route
 
 from medvlsynther.catalog import ASSETS
 from medvlsynther.errors import InputError, StoreTrouble, UserError
-from medvlsynther.records import Item, Record, Ruling
+from medvlsynther.records import Item, Record
 from medvlsynther.review import views
 from medvlsynther.review.export import FORMS
 from medvlsynther.review.guard import Guard
 from medvlsynther.review.log import Logs, rater_name
+from medvlsynther.review.posts import Answered, Decided, Paired, Tried, Undone
 from medvlsynther.review.queue import ORDERS, Filter, Plan, queue
 from medvlsynther.review.shelf import Shelf
 from medvlsynther.rules import raters
-from medvlsynther.rules.reviews import TAGS, Entry, Sameness, pair_id, sound, wording
+from medvlsynther.rules.reviews import TAGS, Entry, pair_id, sound, wording
 from medvlsynther.store.images import ImageStore
 
 FOLDER = ASSETS / "review"
@@ -36,59 +37,6 @@ STATIC = {
     "review.css": "text/css; charset=utf-8",
 }
 IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
-SLOWEST_ANSWER_S = 24 * 3600.0
-
-
-class Draft(Record):
-    """An edit that is not saved yet."""
-
-    question: str = Field(max_length=20_000)
-    options: tuple[str, ...] = Field(max_length=10)
-    key: str = Field(max_length=1)
-
-
-class Answered(Record):
-    """A blind answer."""
-
-    rater: str
-    place: int
-    letter: str | None = Field(default=None, max_length=1)
-    """None where the reviewer would not answer."""
-    seconds: float = Field(default=0.0, ge=0, le=SLOWEST_ANSWER_S)
-
-
-class Decided(Record):
-    """A decision."""
-
-    rater: str
-    place: int
-    decision: Literal["accept", "edit", "reject", "unsure"]
-    tags: tuple[str, ...] = ()
-    note: str = Field(default="", max_length=20_000)
-    rulings: tuple[Ruling, ...] = Field(default=(), max_length=200)
-    seen: str = Field(max_length=64)
-    draft: Draft | None = None
-
-
-class Paired(Record):
-    """A word on a pair of images."""
-
-    rater: str
-    place: int
-    same: Sameness
-
-
-class Tried(Record):
-    """An edit to be linted."""
-
-    place: int
-    draft: Draft
-
-
-class Undone(Record):
-    """Whose last decision is taken back."""
-
-    rater: str
 
 
 class Review:
