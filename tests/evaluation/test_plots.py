@@ -29,6 +29,18 @@ def test_any_label_and_any_number_draws_inside_the_frame(label: str, numbers: li
     assert label in [text.text or "" for text in root.findall(f"{SVG}text")]
 
 
+@given(st.integers(1, 300))
+def test_a_label_of_any_length_has_room_and_a_cut_one_can_be_read_whole(length: int) -> None:
+    label = "model-" * (length // 6) + "x" * (length % 6)
+    root = lxml.etree.fromstring(forest("title", [Dot("head"), Dot(label)]).encode())
+    text = root.findall(f"{SVG}text")[-1]
+    title = text.find(f"{SVG}title")
+    whole, shown = (text.text, text.text) if title is None else (title.text, title.tail)
+    assert whole == label
+    assert 5 * len(shown or "") < float(text.get("x", ""))
+    assert float(root.get("width", "")) <= 20 + 7 * 80 + 560
+
+
 def test_a_score_without_a_value_draws_nothing() -> None:
     empty = Score(model="m", dataset="d", measure="x", value=None, n=0)
     root = lxml.etree.fromstring(forest("title", [Dot("row", empty)]).encode())

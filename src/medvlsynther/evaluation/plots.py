@@ -18,6 +18,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 TICKS = 5
 
+LETTER, LONGEST = 7, 80
+"""Pixels that a letter of a label takes at most, and letters shown of a label; a longer one loses its middle."""
+
 
 class Dot(NamedTuple):
     """One row of a plot; without a score it is a heading."""
@@ -68,16 +71,17 @@ def forest(title: str, dots: Sequence[Dot]) -> str:
     ends = [100 * value for value in values if value is not None]
     low, high = _round_out(min(ends, default=0.0), max(ends, default=100.0))
     bottom = TOP + ROW * len(dots)
+    left = max([LEFT, *(20 + LETTER * min(len(dot.label), LONGEST) for dot in dots)])
 
     def across(value: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
+        return round(left + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
 
     ticks = [low + (high - low) * step / TICKS for step in range(TICKS + 1)]
     return _template().render(
         title=title,
-        width=WIDTH,
+        width=WIDTH - LEFT + left,
         height=bottom + 30,
-        left=LEFT,
+        left=left,
         top=TOP,
         bottom=bottom,
         ticks=[{"x": across(value), "label": f"{value:g}"} for value in ticks],
@@ -90,7 +94,8 @@ def _row(dot: Dot, across: Callable[[float], float], y: int) -> dict[str, object
     ends = (score.value, score.low, score.high) if score else (None, None, None)
     x, low, high = (None if end is None else across(100 * end) for end in ends)
     return {
-        "label": dot.label,
+        "label": _shown(dot.label),
+        "whole": dot.label if len(dot.label) > LONGEST else "",
         "bold": score is None,
         "y": y,
         "x": x,
@@ -99,6 +104,11 @@ def _row(dot: Dot, across: Callable[[float], float], y: int) -> dict[str, object
         "colour": dot.colour,
         "told": percent(score),
     }
+
+
+def _shown(label: str) -> str:
+    half = LONGEST // 2
+    return label if len(label) <= LONGEST else f"{label[: half - 1]}…{label[-half:]}"
 
 
 def _round_out(low: float, high: float) -> tuple[float, float]:

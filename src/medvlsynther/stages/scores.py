@@ -11,7 +11,7 @@ from medvlsynther.rules.scoring.report import flagged_questions, score
 from medvlsynther.rules.scoring.scores import Score
 from medvlsynther.store.table import Table
 
-VERSION = 1
+VERSION = 2
 RECORD_WISE = False
 
 
