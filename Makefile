@@ -21,7 +21,7 @@ demo: install
 	$(BIN)/medvlsynther run quickstart
 
 test: install-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: format lint types layers test test-torch test-trl test-verl
 

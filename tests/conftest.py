@@ -1,5 +1,6 @@
 """What several rooms' tests share."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -20,6 +21,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes depends on what else the machine does; that is measured in benchmarks.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+ON_RAY = re.compile(r"test_(ray|offline|cluster_\w+)\.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Beside each other run whole files; those with a cluster after each other: one must not find another's."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            name = "ray" if ON_RAY.fullmatch(item.path.name) else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
