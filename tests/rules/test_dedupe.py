@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medvlsynther.rules.dedupe import Duplicate, ImageKey, Keys, find_duplicates, keys_of, near_hashes
-from tests.rules.lint.planted import make_figure, make_item
+from tests.rules.material import make_figure, make_item
 
 OPTIONS = ("Nodule", "Cyst", "Abscess")
 HASH = 0x93A1_5CE2_7B04_D86F

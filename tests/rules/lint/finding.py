@@ -3,7 +3,7 @@
 from typing import Any
 
 from medvlsynther.rules.lint import lint
-from tests.rules.lint.planted import make_figure, make_item
+from tests.rules.material import make_figure, make_item
 
 CAPTION = "Axial CT of a 54-year-old man with a 1.2 cm nodule (arrow) in the right upper lobe."
 FIVE = ("Nodule", "Effusion", "Fracture", "Abscess", "Embolus")

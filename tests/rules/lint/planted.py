@@ -4,26 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from medvlsynther.fingerprint import draw
-from medvlsynther.records import LETTERS, ArticleRef, Figure, ImageRef, Item, Licence, Origin
+from medvlsynther.records import LETTERS, Figure, ImageRef, Item, Licence
 from tests.rules.lint.corpus import Case, cases
+from tests.rules.material import make_figure, make_item
 
-ORIGIN = Origin(prompt="exam", prompt_hash="0", model="writer", model_hash="0")
-ALLOWED = Licence(code="CC-BY-4.0", standing="allowed")
 OTHER_MODALITY = {"CT": "ultrasound", "MRI": "CT", "radiograph": "MRI", "Ultrasound": "CT", "PET": "mammogram"}
-
-
-def make_figure(caption: str, *mentions: str, images: int = 1, standing: Licence = ALLOWED) -> Figure:
-    """A prepared figure of an allowed article."""
-    shots = tuple(ImageRef(name=f"g{n}.jpg", width_px=640, height_px=480) for n in range(images))
-    article = ArticleRef(article_id="PMC1", licence=standing)
-    return Figure(figure_id="PMC1/f1", article=article, caption=caption, mentions=mentions, images=shots)
-
-
-def make_item(question: str, options: tuple[str, ...], answer: str = "A") -> Item:
-    """An item about that figure."""
-    return Item(
-        item_id="PMC1/f1#1", figure_id="PMC1/f1", question=question, options=options, answer=answer, origin=ORIGIN
-    )
 
 
 @dataclass(frozen=True)

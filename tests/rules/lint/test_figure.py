@@ -9,7 +9,7 @@ from medvlsynther.records import Figure, GivenLabel, ImageRef, Licence, Panel, T
 from medvlsynther.rules.lint import readability
 from medvlsynther.rules.vocab import Lexicon
 from tests.rules.lint.finding import CAPTION, found
-from tests.rules.lint.planted import make_figure
+from tests.rules.material import make_figure
 
 
 def _with_images(*images: ImageRef) -> Figure:

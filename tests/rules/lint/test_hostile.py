@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from medvlsynther.records import LETTERS, Figure, Item
 from medvlsynther.rules.lint import RULES, fix, lint, names_place
 from tests.rules.lint.finding import STEM, first, found
-from tests.rules.lint.planted import make_figure, make_item
+from tests.rules.material import make_figure, make_item
 
 
 def test_labels_of_all_options_are_removed() -> None:

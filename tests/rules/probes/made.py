@@ -6,7 +6,7 @@ from collections.abc import Callable
 from medvlsynther.records import LETTERS, Item, Label
 from medvlsynther.rules.lint._text import words_of
 from medvlsynther.rules.probes import Row
-from tests.rules.lint.planted import make_item
+from tests.rules.material import make_item
 
 WORDS = words_of(
     "lung liver node mass cyst edema fibrosis necrosis hemorrhage fracture upper lower left right lobe artery vein "

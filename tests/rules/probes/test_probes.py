@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from medvlsynther.errors import MissingExtra
 from medvlsynther.records import LETTERS
 from medvlsynther.rules.probes import PROBES, Probe, Response, Row, item_statistics, probe
-from tests.rules.lint.planted import make_item
+from tests.rules.material import make_item
 from tests.rules.probes.made import Leak, made
 
 GUESSES = tuple(name for name in PROBES if name not in ("P13", "P14", "P15"))
