@@ -172,6 +172,28 @@ def test_a_draft_survives_a_reload(served: Served, browser: Callable[[], Any]) -
     assert ada.find("#edit-stem").get_attribute("value").endswith("And where?")
 
 
+def test_an_edit_with_an_error_is_shown_before_it_is_saved(served: Served, browser: Callable[[], Any]) -> None:
+    ada = Reviewer(browser(), served, "ada")
+    ada.answer("1")
+    ada.press("e")
+    ada.until(lambda: ada.find("#edit-dialog").is_displayed())
+    # Faster than any hand: written and saved before the page has linted what was written.
+    written = "document.querySelectorAll('#edit-options [type=text]')[1].value = arguments[0]; $('edit-save').click()"
+    ada.driver.execute_script(written, "All of the above")
+    ada.until(lambda: "Save once more" in ada.text("#edit-state"))
+    assert "NBM1 error" in ada.text("#edit-lint")
+    ada.driver.execute_script(written, " ")
+    ada.until(lambda: "needs a stem" in ada.text("#edit-state"))
+    assert ada.done() == {}
+    ada.find("#edit-options [type=text]").send_keys("!")
+    ada.driver.find_elements(By.CSS_SELECTOR, "#edit-options [type=text]")[1].send_keys("All of the above")
+    ada.until(lambda: "NBM1 error" in ada.text("#edit-lint"))
+    ada.save()
+    ada.decided(1)
+    assert list(ada.done().values()) == ["edit"]
+    ada.check_quiet()
+
+
 def test_pairs_are_adjudicated_in_the_same_page(served: Served, browser: Callable[[], Any]) -> None:
     ada = Reviewer(browser(), served, "ada")
     ada.press("p")

@@ -326,6 +326,7 @@ function openEdit() {
     make("input", { type: "text", value: option, maxlength: 20000, "aria-label": `Option ${letters[number]}` }))));
   for (const radio of $("edit-options").querySelectorAll("[type=radio]")) radio.checked = radio.value === before.key;
   $("edit-dialog").showModal();
+  page.grave = "";
   $("edit-stem").focus();
   tryEdit();
 }
@@ -342,7 +343,10 @@ const tryEdit = guarded(async () => {
   $("edit-lint").replaceChildren(...(told.notes.length ? told.notes.map(drawNote) : [make("li", { class: "good-text" }, "nothing found")]));
   $("edit-save").disabled = !told.sound;
   $("edit-state").textContent = told.sound ? "" : "An item needs a stem, two to ten options and a key.";
-  return told;
+  const grave = told.notes.filter((note) => ["error", "quarantine"].includes(note.severity)).map((note) => `${note.rule} ${note.detail}`).join("\n");
+  const news = grave && grave !== page.grave;
+  page.grave = grave;
+  return { ...told, news };
 });
 let typing = 0;
 $("edit-dialog").addEventListener("input", () => {
@@ -362,8 +366,13 @@ $("reject-dialog").addEventListener("close", () => {
 $("edit-dialog").addEventListener("close", async () => {
   if ($("edit-dialog").returnValue !== "save") return;
   clearTimeout(typing);
+  // Linted as it is saved: what the reviewer has not seen yet is shown first, and saving once more means it.
   const told = await tryEdit();
-  if (told?.sound) decide("edit", { draft: draft(), note: $("edit-note").value, tags: noted().tags });
+  if (!told?.sound || told.news) {
+    $("edit-dialog").showModal();
+    if (!told) $("edit-state").textContent = $("fault").textContent;
+    else if (told.sound) $("edit-state").textContent = "The linter finds an error. Save once more to keep it so.";
+  } else decide("edit", { draft: draft(), note: $("edit-note").value, tags: noted().tags });
 });
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("keydown", (event) => {
