@@ -79,6 +79,17 @@ def test_counts_are_those_of_the_tables(run: Run) -> None:
     assert (worth.met, worth.judged) == (0, 16)
 
 
+def test_tokens_are_told_in_all_and_for_an_accepted_item(run: Run) -> None:
+    facts = gather(run, free)
+    asked = len(facts.spent)
+    for text in (page.html([run], free), page.markdown([run], free)):
+        told = " ".join(re.sub(r"<[^>]+>|\|", " ", text).split())
+        assert f"an accepted item {10 * asked / 15:.1f} 0.0 " in told
+    assert f"in all {10 * asked} 0 {4 * asked} {5 * asked} " in " ".join(
+        re.sub(r"<[^>]+>", " ", page.html([run], free)).split()
+    )
+
+
 def test_a_criterion_keeps_out_what_passes_without_it(tmp_path: Path) -> None:
     material = Material(tmp_path).fill(articles=3)
     assert material.verdicts

@@ -340,6 +340,8 @@ function draft() {
 const tryEdit = guarded(async () => {
   const told = await call("/api/lint", { place: page.item.place, draft: draft() });
   $("diff").replaceChildren(...told.difference.map(([sign, words]) => (sign === "=" ? words : make(sign === "+" ? "ins" : "del", {}, words))));
+  const first = $("diff").querySelector("ins, del");
+  $("diff").scrollTop = first ? first.offsetTop - $("diff").offsetTop - 20 : 0;
   $("edit-lint").replaceChildren(...(told.notes.length ? told.notes.map(drawNote) : [make("li", { class: "good-text" }, "nothing found")]));
   $("edit-save").disabled = !told.sound;
   $("edit-state").textContent = told.sound ? "" : "An item needs a stem, two to ten options and a key.";
