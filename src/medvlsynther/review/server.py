@@ -33,8 +33,8 @@ from medvlsynther.store.images import ImageStore
 FOLDER = ASSETS / "review"
 STATIC = {
     "icon.svg": "image/svg+xml",
-    "review.js": "text/javascript; charset=utf-8",
     "review.css": "text/css; charset=utf-8",
+    **dict.fromkeys(("base.js", "image.js", "dialogs.js", "review.js"), "text/javascript; charset=utf-8"),
 }
 IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
 
