@@ -24,7 +24,7 @@ from medvlsynther.store.layout import Store
 from tests.conftest import ROOT
 from tests.export.material import Material
 from tests.review.conftest import Served, pairs, size
-from tests.review.hindrances import hindrances
+from tests.review.hindrances import hindrances, serious, unreachable
 from tests.review.person import By, Keys, Reviewer
 from tests.review.stores import exhibits, step
 
@@ -93,7 +93,9 @@ def test_reports_can_be_read_and_everything_has_its_picture(
     driver = browser()
     for name, runs in (("report", [run]), ("report-all", [full]), ("report-two", [full, run])):
         show(driver, tmp_path, *runs)
-        assert hindrances(driver) == []
+        # Side by side stand the sections of the two before, so that once is enough for the slower half.
+        found = hindrances(driver) if len(runs) == 1 else [*unreachable(driver), *serious(driver)]
+        assert found == []
         size(driver, 1280, 1500)
         keep(name, driver.get_screenshot_as_png())
     assert driver.get_log("browser") == []
