@@ -5,7 +5,7 @@ Captions, replies and names come from outside: they are printed as plain text, n
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -46,12 +46,14 @@ def say(line: str = "", style: str = "") -> None:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", numbers: Sequence[str] = ()) -> None:
-    """A table; columns named in `numbers` are aligned to the right."""
+    """A table; columns named in `numbers` are aligned to the right, and they and names in the first stay in one line."""
     table = Grid(
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", header_style="bold", overflow="fold")
+        whole = column in numbers or column == columns[0]
+        side: Literal["left", "right"] = "right" if column in numbers else "left"
+        table.add_column(column, justify=side, header_style="bold", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     out.print(table)

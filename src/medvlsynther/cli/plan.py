@@ -20,8 +20,9 @@ def run(
 ) -> None:
     """Print steps, wires, what is done, and what the rest will ask and cost. Nothing runs.
 
-    Counts above finished steps are upper bounds; tokens are estimates. For a training: memory of each GPU, steps, hours
-    and what would be run.
+    Counts above finished steps are upper bounds. Tokens are estimates for one request: `shared` stand first in every
+    request of a step, and a server with a prefix cache computes them once; `own` are the others of its prompt. For a
+    training: memory of each GPU, steps, hours and what would be run.
 
     Examples:
 
@@ -40,9 +41,9 @@ def run(
 
 def _one(estimates: list[Estimate]) -> None:
     grid(
-        ("step", "reads", "done", "rows", "requests", "images", "shared tok", "prompt tok", "reply tok", "price"),
-        ((e.step.id, _wires(e.step), "yes" if e.done else "", _rows(e), *_asked(e)) for e in estimates),
-        numbers=("rows", "requests", "images", "shared tok", "prompt tok", "reply tok", "price"),
+        ("step", "reads", "rows", "requests", "shared", "own", "reply", "price"),
+        ((e.step.name, _sources(e.step), _rows(e), *_asked(e)) for e in estimates),
+        numbers=("rows", "requests", "shared", "own", "reply", "price"),
     )
     todo = [e for e in estimates if not e.done]
     say(f"{len(estimates) - len(todo)} of {len(estimates)} steps are done.")
@@ -75,20 +76,21 @@ def _several(plans: dict[str, list[Step]], store: Store) -> None:
     say(f"{len(steps)} distinct steps instead of {total}; {len(asking)} of {all_asking} that ask a model; {done} done.")
 
 
-def _wires(step: Step) -> str:
-    return ", ".join(f"{name} ← {source.name if source else 'nothing'}" for name, source in step.inputs.items())
+def _sources(step: Step) -> str:
+    return ", ".join(dict.fromkeys(source.name for source in step.inputs.values() if source))
 
 
 def _rows(e: Estimate) -> str:
     if e.rows_out is None:
         return "?"
-    return f"{e.rows_out:,}" if e.done else f"≤ {e.rows_out:,}"
+    return f"{e.rows_out:,} done" if e.done else f"≤ {e.rows_out:,}"
 
 
 def _asked(e: Estimate) -> tuple[str, ...]:
     if not e.step.models or e.done:
-        return ("",) * 6
+        return ("",) * 5
     if e.requests is None:
-        return ("?",) * 6
-    numbers = (e.requests, e.images, e.shared_tokens, e.prompt_tokens, e.reply_tokens)
-    return (*(f"{n:,}" for n in numbers), f"{e.price:,.2f}")
+        return ("?",) * 5
+    each = max(1, e.requests)
+    numbers = (e.requests, e.shared_tokens, e.prompt_tokens // each - e.shared_tokens, e.reply_tokens // each)
+    return (*(f"{max(0, n):,}" for n in numbers), f"{e.price:,.2f}")
