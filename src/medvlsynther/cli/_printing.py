@@ -46,7 +46,7 @@ def say(line: str = "", style: str = "") -> None:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", numbers: Sequence[str] = ()) -> None:
-    """A table; columns named in `numbers` are aligned to the right, and they and names in the first stay in one line."""
+    """A table; columns named in `numbers` stand to the right, and they and the first one stay in one line."""
     table = Grid(
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
