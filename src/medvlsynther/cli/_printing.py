@@ -46,16 +46,18 @@ def say(line: str = "", style: str = "") -> None:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", numbers: Sequence[str] = ()) -> None:
-    """A table; columns named in `numbers` stand to the right, and they and the first one stay in one line."""
+    """A table without its empty columns; those of `numbers` stand to the right; they and the first are never broken."""
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    shown = [place for place in range(len(columns)) if not lines or any(line[place] for line in lines)]
     table = Grid(
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for column in columns:
+    for column in (columns[place] for place in shown):
         whole = column in numbers or column == columns[0]
         side: Literal["left", "right"] = "right" if column in numbers else "left"
         table.add_column(column, justify=side, header_style="bold", overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    for line in lines:
+        table.add_row(*(Text(line[place]) for place in shown))
     out.print(table)
 
 
