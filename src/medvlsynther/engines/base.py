@@ -126,10 +126,12 @@ class Endpoint(Record):
     """Longest wait for one reply."""
     attempts: int = Field(default=4, ge=1)
     """Tries for one request; a 429 does not use one up."""
+    serve: bool = True
+    """Whether the vllm engine starts servers; False: it computes in this process."""
     command: tuple[str, ...] = ("vllm", "serve")
     """What starts a server for the vllm engine; the model and the options follow."""
     options: tuple[str, ...] = ()
-    """Further options of that command."""
+    """Further options of that command, or of vLLM in this process."""
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs that share one copy of the weights."""
     replicas: int = Field(default=1, ge=1)

@@ -2,21 +2,18 @@
 
 The requests go the way of the `openai` engine, to the replica with the least in flight. A server that ends under way is
 started anew, a few times. Servers stay for the next step, until another model is asked for or the process ends. Where
-servers run already, use `openai` with their URLs.
+servers run already, use `openai` with their URLs. With `serve: false` vLLM computes in this process, without a server.
 Needs the extra `vllm`, or any command that takes the same options.
-
-Source: options of vLLM 0.33; `guidance` is the grammar backend that writes valid JSON under length bounds as well.
 """
 
 import asyncio
 import contextlib
 import shutil
 
-import orjson
-
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines import openai
+from medvlsynther.engines import _vllm_inside, openai
 from medvlsynther.engines._children import GIVE_UP, LOOK_S, Children, Wanted
+from medvlsynther.engines._vllm_options import options
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, Request
 from medvlsynther.errors import EngineRefused, MissingExtra
 from medvlsynther.keeping import Kept
@@ -24,29 +21,20 @@ from medvlsynther.keeping import Kept
 SERVERS: Kept[Wanted, Children] = Kept(Children)
 """The servers that this process has started."""
 
-GRAMMARS = orjson.dumps({"backend": "guidance", "disable_any_whitespace": True}).decode()
-
 
 def connect(model: Model, endpoint: Endpoint, images: Bytes) -> Engine:
-    """The engine; servers are started when the first request comes."""
-    return _Served(model, endpoint, images)
+    """The engine; servers are started, or weights read, when the first request comes."""
+    return (_Served if endpoint.serve else _vllm_inside.connect)(model, endpoint, images)
 
 
 def wanted(model: Model, endpoint: Endpoint) -> Wanted:
     """The servers of a model card at an endpoint."""
-    shape = ("--tensor-parallel-size", str(endpoint.tensor_parallel)) if endpoint.tensor_parallel > 1 else ()
-    revision = ("--revision", model.revision) if model.revision else ()
-    pictures = orjson.dumps({"image": model.max_images, "video": 0}).decode()
     command = (
         *endpoint.command,
         endpoint.served_as or model.repo,
         *("--served-model-name", model.repo),
-        *revision,
-        *("--max-model-len", str(model.context_tokens)),
-        *("--limit-mm-per-prompt", pictures),
-        *("--structured-outputs-config", GRAMMARS),
+        *options(model, endpoint),
         "--enable-prompt-tokens-details",
-        *shape,
         *endpoint.options,
     )
     return Wanted(command, endpoint.replicas, endpoint.tensor_parallel)
