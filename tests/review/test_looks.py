@@ -31,7 +31,7 @@ from tests.review.stores import exhibits, step
 pytestmark = pytest.mark.slow
 
 PICTURES = ROOT / "docs" / "pictures"
-MODELS = {"tiny-vlm": 0.42, "a-model-with-a-name-as-long-as-they-come-7b-instruct": 0.51}
+MODELS = {"invented-3b": 0.42, "invented-model-with-a-name-as-long-as-they-come-7b": 0.51}
 SETS = (
     "slake",
     "pathvqa",
