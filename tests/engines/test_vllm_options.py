@@ -191,6 +191,8 @@ def test_the_log_gives_the_first_fault_that_is_not_a_pointer_to_another(tmp_path
         file.write("WARNING odd\nERROR EngineCore failed to start.\n  File x\npkg.SafetensorError: torn \x80\n")
         file.write("RuntimeError: Engine core initialization failed. See root cause above.\nKeyError: later\n")
     assert log.fault().startswith("pkg.SafetensorError: torn")
+    path.write_text("ERROR Worker proc TP1 died unexpectedly (exit code: -9), shutting down\n")
+    assert "exit code: -9" in Log(path, 0).fault()
     assert Log(tmp_path / "none", 0).fault() == ""
 
 

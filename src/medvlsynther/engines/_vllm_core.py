@@ -31,8 +31,8 @@ LOOK_S = 0.2
 CLOSE_S = 60.0
 """After this long an engine that does not end is left to the end of the process."""
 TOO_LONG = re.compile(r"context length|longer than the maximum model length|max_model_len")
-CORE = "EngineCore"
-"""How vLLM names the processes that it starts."""
+CORE = ("EngineCore", "VLLM_")
+"""How the names of processes begin that vLLM starts."""
 
 _STARTING = threading.Lock()
 """Held while an engine starts: the environment is set for it, and its processes are told from another's."""

@@ -18,8 +18,10 @@ import orjson
 
 TAIL = 1 << 16
 """Bytes of the log that are looked through."""
-FAULT = re.compile(r"((?:\w+\.)*\w*(?:Error|Exception): .*|[^\n]*out of memory.*)$", re.MULTILINE)
-"""What went wrong, as a traceback's last line says it."""
+FAULT = re.compile(
+    r"((?:\w+\.)*\w*(?:Error|Exception): .*|[^\n]*(?:out of memory|(?:died|exited) unexpectedly).*)$", re.MULTILINE
+)
+"""What went wrong, as a traceback's last line says it, or as whoever waited for a process does."""
 ELSEWHERE = re.compile(r"See (?:root cause|stack trace)")
 """Mark of faults that only say where another one stands."""
 
