@@ -3,10 +3,14 @@
 import asyncio
 import json
 import multiprocessing
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -289,7 +293,9 @@ models:
 """
 
 
-def test_a_recipe_runs_by_the_command_and_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def command(folder: Path, tmp_path: Path) -> list[str]:
+    """A whole recipe, to be run in `tmp_path`."""
     CORES.clear()
     (tmp_path / "tiny.yaml").write_text(tiny.CARD.format(folder=folder) + "context_tokens: 8192\n")
     (tmp_path / "medvlsynther.yaml").write_text(SITE.format(options=json.dumps(ON_A_CPU)))
@@ -299,13 +305,41 @@ def test_a_recipe_runs_by_the_command_and_leaves_nothing_behind(folder: Path, tm
         f"{stage}.sampling={{temperature: 1.0, max_tokens: 400}}"
         for stage in ("generate", "verify", "label", "repair", "verify-again", "blind")
     ]
-    command = [sys.executable, "-m", "medvlsynther", "run", "audited", *(f"--set={each}" for each in sets)]
+    return [sys.executable, "-m", "medvlsynther", "run", "audited", *(f"--set={each}" for each in sets)]
+
+
+def processes(folder: Path) -> list[int]:
+    """Processes that work in a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink() == folder:
+                found.append(int(link.parent.name))
+    return found
+
+
+def test_a_recipe_runs_by_the_command_and_leaves_nothing_behind(command: list[str], tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=tiny.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    for process in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            assert f"PWD={tmp_path}".encode() not in process.read_bytes(), f"{process.parent.name} still runs"
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue
     assert list((tmp_path / "store" / "steps").iterdir())
+    assert not processes(tmp_path)
+
+
+def test_an_interrupt_while_it_starts_ends_the_command_without_a_traceback(command: list[str], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=tiny.environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        while not any(core_like(process) for process in processes(tmp_path)) and run.poll() is None:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate()
+    assert run.returncode == 130, said
+    assert "Traceback" not in said
+    assert not processes(tmp_path)
+
+
+def core_like(process: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"VLLM::")
+    return False

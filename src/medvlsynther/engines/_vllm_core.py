@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import multiprocessing.util  # its exit handler waits for children: ours is registered after it, and so comes first
 import re
+import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from multiprocessing import resource_tracker
 from typing import Any
 
 from medvlsynther.engines._labels import beginnings, spellings
@@ -86,7 +88,7 @@ class Core:
         self._began: set[Any] | None = None
         """Processes that were there before the start; None until it is this one's turn to start."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="vllm", daemon=True)
         self._thread.start()
         self._model: Future[_Model] = asyncio.run_coroutine_threadsafe(self._start(), self._loop)
 
@@ -128,6 +130,12 @@ class Core:
                     child.kill()
 
     # ------------------------------------------------------------------------------ in the loop's thread
+
+    def _run(self) -> None:
+        # What this thread starts inherits this: an interrupt is for the command, which then ends its engines in order.
+        resource_tracker.ensure_running()  # its start would let interrupts through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self._loop.run_forever()
 
     async def _start(self) -> "_Model":
         """Start the engine; nothing else goes on in this loop meanwhile."""
