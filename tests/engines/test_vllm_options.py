@@ -182,15 +182,18 @@ def test_thoughts_leave_the_text_and_an_empty_text_is_no_reply() -> None:
         answered(request, told(StandInOutput([StandInCompletion("  ")]), 0, {}), attempts=1, seconds=0.0)
 
 
-def test_the_log_gives_the_first_fault_that_is_not_a_pointer_to_another(tmp_path: Path) -> None:
+def test_the_log_gives_the_last_faults_and_no_pointers_to_others(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("ERROR ValueError: of another engine\n")
     log = Log(path, path.stat().st_size)
     assert log.fault() == ""
     with path.open("a") as file:
         file.write("WARNING odd\nERROR EngineCore failed to start.\n  File x\npkg.SafetensorError: torn \x80\n")
-        file.write("RuntimeError: Engine core initialization failed. See root cause above.\nKeyError: later\n")
-    assert log.fault().startswith("pkg.SafetensorError: torn")
+        file.write("RuntimeError: Engine core initialization failed. See root cause above.\n")
+    assert log.fault() == "pkg.SafetensorError: torn \x80"
+    with path.open("a") as file:
+        file.write("KeyError: later\nOSError: last\n")
+    assert log.fault() == "KeyError: later; OSError: last"
     path.write_text("ERROR Worker proc TP1 died unexpectedly (exit code: -9), shutting down\n")
     assert "exit code: -9" in Log(path, 0).fault()
     assert Log(tmp_path / "none", 0).fault() == ""

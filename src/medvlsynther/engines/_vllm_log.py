@@ -36,13 +36,13 @@ class Log:
     """Where in it this engine's log begins, in bytes."""
 
     def fault(self) -> str:
-        """The first fault in the log's tail: what follows mostly follows from it. Empty where there is none."""
+        """The last two faults in the log: what went wrong, and what followed from it. Empty where there is none."""
         if not self.path.is_file():
             return ""
         with self.path.open("rb") as file:
             file.seek(max(self.begin, self.path.stat().st_size - TAIL))
             tail = file.read().decode("utf-8", "replace")
-        return next((found for found in FAULT.findall(tail) if not ELSEWHERE.search(found)), "")
+        return "; ".join([found for found in FAULT.findall(tail) if not ELSEWHERE.search(found)][-2:])
 
 
 @contextmanager
