@@ -3,6 +3,7 @@
 Captions, replies and names come from outside: they are printed as plain text, never as markup.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +32,8 @@ After = Annotated[
 ]
 Ref = Annotated[str, typer.Argument(metavar="RECIPE", help="Name, name@variant, or the path of a .yaml file.")]
 
-out = Console()
+# A file or a pipe is given every line whole, since a folded word is lost to a search.
+out = Console(width=None if sys.stdout.isatty() else 100_000)
 err = Console(stderr=True)
 
 

@@ -23,11 +23,12 @@ from typing import Any
 import orjson
 
 from medvlsynther.cards import Sampling
+from medvlsynther.engines._pictures import file_of
 from medvlsynther.engines._protocols import joined, media_type
 from medvlsynther.engines._reading import settled
 from medvlsynther.engines._replicas import Told, Wish
 from medvlsynther.engines.base import Reply, ReplyError, Request, Usage, render
-from medvlsynther.errors import EngineRefused, InputError, MissingExtra, MissingInput
+from medvlsynther.errors import EngineRefused, MissingExtra
 from medvlsynther.executors import _nodes
 from medvlsynther.executors.cluster import CLUSTERS, Wanted
 from medvlsynther.keeping import Kept
@@ -118,8 +119,8 @@ def prepared(home: str, images: bytes, row: dict[str, Any]) -> dict[str, Any]:
     os.chdir(home)
     read = pickle.loads(images)
     try:
-        parts = [_picture(read(digest)) for digest in digests]
-    except (InputError, MissingInput, OSError) as error:
+        parts = [_picture(file_of(digest, read)) for digest in digests]
+    except ReplyError as error:
         return {ERROR: f"{MISSING}: {error}"}
     first = [{"role": "system", "content": system}] if system else []
     user = {"role": "user", "content": [*parts, {"type": "text", "text": text}]}

@@ -4,23 +4,18 @@ Everything is asked as a server would be asked over HTTP, so that it does not ma
 """
 
 import asyncio
-import threading
 import time
 from typing import Any
 
 import orjson
 
 from medvlsynther.cards import Model, Sampling
+from medvlsynther.engines._pictures import file_of, picture
 from medvlsynther.engines._protocols import LABEL_TOKENS, joined
 from medvlsynther.engines._reading import settled
 from medvlsynther.engines._vllm_core import CORES, Ask, Core, Told
 from medvlsynther.engines._vllm_options import Source
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request, Usage, render
-from medvlsynther.errors import InputError, MissingInput
-from medvlsynther.store.pixels import decode
-
-_DECODING = threading.Lock()
-"""The decoder changes which warnings are errors, and that holds for all threads."""
 
 
 def connect(model: Model, endpoint: Endpoint, images: Bytes) -> Engine:
@@ -121,12 +116,4 @@ class _Inside:
         return await core.answer(asked(request, sampling, self._card, images, limit))
 
     def _pictures(self, request: Request) -> list[Any]:
-        try:
-            found = [self._images(image.sha256 or "") for image in request.images]
-        except (InputError, MissingInput, OSError) as error:
-            raise ReplyError("image_missing", str(error)) from None
-        try:
-            with _DECODING:
-                return [decode(data)[0].convert("RGB") for data in found]
-        except InputError as error:
-            raise ReplyError("image_unreadable", str(error)) from None
+        return [picture(file_of(image.sha256, self._images)) for image in request.images]

@@ -8,12 +8,12 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
 from medvlsynther.engines._guided import Guides
 from medvlsynther.engines._labels import beginnings, spellings
+from medvlsynther.engines._pictures import picture
 from medvlsynther.engines.base import Rendered
 from medvlsynther.errors import EngineRefused, MissingExtra, ReplyError
 
@@ -187,17 +187,3 @@ def fastest() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def picture(data: bytes) -> Any:
-    """An image of a request, decoded.
-
-    Raises: ReplyError image_unreadable.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(BytesIO(data)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
-        raise ReplyError("image_unreadable", str(error)) from None

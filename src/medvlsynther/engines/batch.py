@@ -16,10 +16,11 @@ from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import _servers
 from medvlsynther.engines._entries import about
 from medvlsynther.engines._http import spliced
+from medvlsynther.engines._pictures import file_of
 from medvlsynther.engines._protocols import asked
 from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request, ledger_key
-from medvlsynther.errors import BadSetting, BatchWaits, InputError, MissingInput
+from medvlsynther.errors import BadSetting, BatchWaits
 from medvlsynther.fingerprint import fingerprint
 
 MOST_BYTES = 190_000_000
@@ -109,10 +110,7 @@ class _Writer:
 
     def _line(self, key: str, request: Request, sampling: Sampling) -> bytes:
         question = asked(request, sampling, self._card, model=self._model, form=self._kind.forms[0])
-        try:
-            images = [self._images(picture.sha256) for picture in question.pictures]
-        except (InputError, MissingInput, OSError) as error:
-            raise ReplyError("image_missing", str(error)) from None
+        images = [file_of(picture.sha256, self._images) for picture in question.pictures]
         body = self._wire.body(question.showing(images), self._kind)
         return spliced(_envelope(self._kind.protocol, key, body), images).decode().encode() + b"\n"
 

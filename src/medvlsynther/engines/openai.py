@@ -26,10 +26,10 @@ from medvlsynther.engines._fleet import Fleet, Server
 from medvlsynther.engines._http import Outcome, open_session, send, spliced
 from medvlsynther.engines._labels import chances
 from medvlsynther.engines._limiter import Verdict
+from medvlsynther.engines._pictures import file_of
 from medvlsynther.engines._protocols import Answer, Picture, Question, asked, media_type
 from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
-from medvlsynther.errors import InputError, MissingInput
 from medvlsynther.fingerprint import draw
 
 LOG = logging.getLogger("medvlsynther")
@@ -240,10 +240,7 @@ class _Asker:
             if server.kind.uuid and not turn.all_travel and server.holds(picture.sha256):
                 pictures.append(replace(picture, held=True))
                 continue
-            try:
-                data = self._images(picture.sha256)
-            except (InputError, MissingInput, OSError) as error:
-                raise ReplyError("image_missing", str(error)) from None
+            data = file_of(picture.sha256, self._images)
             pictures.append(replace(picture, media_type=media_type(data)))
             images.append(data)
         return replace(turn.question, pictures=tuple(pictures)), images

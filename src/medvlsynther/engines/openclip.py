@@ -4,15 +4,14 @@ Serves the task `classify` only. The card's `repo` is the encoder's OpenCLIP nam
 """
 
 import asyncio
-import io
 import pickle
 from functools import cached_property
 from typing import Any
 
 import orjson
-from PIL import Image
 
 from medvlsynther.cards import Model, Sampling
+from medvlsynther.engines._pictures import file_of, picture
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import BadSetting, EngineRefused, MissingExtra
 
@@ -52,7 +51,7 @@ class _OpenClip:
     async def generate(self, request: Request, sampling: Sampling) -> Reply:  # noqa: ARG002 - the protocol's
         """The nearest kind, as JSON.
 
-        Raises: ReplyError (unsupported_task, image_missing); MissingExtra; EngineRefused.
+        Raises: ReplyError (unsupported_task, image_missing, image_unreadable); MissingExtra; EngineRefused.
         """
         if request.prompt.task != "classify":
             raise ReplyError("unsupported_task", f"an encoder cannot {request.prompt.task}")
@@ -62,7 +61,7 @@ class _OpenClip:
 
     def _nearest(self, request: Request, names: tuple[str, ...]) -> str:
         torch, model, preprocess, _ = self._loaded
-        pictures = [Image.open(io.BytesIO(self._images(i.sha256 or ""))).convert("RGB") for i in request.images]
+        pictures = [picture(file_of(image.sha256, self._images)) for image in request.images]
         if not pictures:
             raise ReplyError("image_missing", request.id)
         with torch.no_grad():

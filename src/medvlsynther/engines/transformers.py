@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines._bench import BENCHES, Bench, Job
+from medvlsynther.engines._pictures import file_of
 from medvlsynther.engines._weights import Source
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
-from medvlsynther.errors import InputError, MissingInput
 
 BATCHES_AHEAD = 2
 """Batches whose requests wait at the engine: while one is computed, the next is complete."""
@@ -62,10 +62,7 @@ class _InProcess:
         return await asyncio.wrap_future(answer)
 
     def _read(self, request: Request) -> tuple[bytes, ...]:
-        try:
-            return tuple(self._images(image.sha256 or "") for image in request.images)
-        except (InputError, MissingInput, OSError) as error:
-            raise ReplyError("image_missing", str(error)) from None
+        return tuple(file_of(image.sha256, self._images) for image in request.images)
 
     async def probe(self) -> None:
         """Look for the packages and for the model, without reading its weights.
