@@ -20,8 +20,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 demo: install
 	$(BIN)/medvlsynther run quickstart
 
+# Two processes, file by file.
+PAIRED := --numprocesses 2 --dist loadgroup
+
 test: install-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest $(PAIRED)
 
 check: format lint types layers test test-torch test-trl test-verl
 
@@ -62,7 +65,7 @@ bench-sources: install-test
 
 test-verl test-trl: test-%: .venv-%/.installed
 	HF_HOME=.cache/huggingface HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/tests/tools/shim:$(CURDIR) \
-		.venv-$*/bin/python -m pytest -W ignore $(wildcard tests/trainers/test_$**.py)
+		.venv-$*/bin/python -m pytest $(PAIRED) -W ignore $(wildcard tests/trainers/test_$**.py)
 
 .venv-%/.installed: pyproject.toml tests/trainers/%.txt tests/trainers/%-alone.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
@@ -101,7 +104,7 @@ bench-scale: install-test
 REAL := PYTHONPATH=$(CURDIR)/tests/tools/shim HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest
 
 test-torch: .venv-torch/.installed
-	$(REAL) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py \
+	$(REAL) $(PAIRED) tests/engines/test_transformers.py tests/engines/test_openclip.py tests/audit/test_encoders.py \
 	  tests/test_real_inference.py tests/test_real_evaluation.py
 
 # The same behind llama.cpp's server, which is built once: some ten minutes of a core.
@@ -132,7 +135,7 @@ test-vllm: .venv-torch/.installed .venv-vllm/.installed
 .venv-torch/.installed: pyproject.toml constraints.txt tests/tools/torch.txt
 	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/python -m pip install --quiet --constraint constraints.txt --constraint tests/tools/torch.txt \
-	  --editable '.[transformers,openclip,embeddings]' hypothesis pytest pytest-timeout
+	  --editable '.[transformers,openclip,embeddings]' hypothesis pytest pytest-timeout pytest-xdist
 	touch $@
 
 # What reading archives gains from more processes, local and on Ray.

@@ -27,9 +27,9 @@ ON_RAY = re.compile(r"test_(ray|offline|cluster_\w+)\.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Beside each other run whole files; those with a cluster after each other: one must not find another's."""
+    """Beside each other run whole files, and tests that say so themselves; those with a cluster after each other."""
     if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
+        for item in (item for item in items if item.get_closest_marker("xdist_group") is None):
             name = "ray" if ON_RAY.fullmatch(item.path.name) else str(item.path)
             item.add_marker(pytest.mark.xdist_group(name))
 

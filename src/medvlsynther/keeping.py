@@ -5,6 +5,7 @@ since memory is for one of them, and at the end of the process.
 """
 
 import atexit
+import multiprocessing.util  # noqa: F401 - waits for children at exit: what is registered after it, as here, comes first
 import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar

@@ -26,6 +26,7 @@ def logged(folder: Path) -> int:
     return sum(len(path.read_bytes().splitlines()) for path in folder.glob("store/training/train.grpo-*/curves.jsonl"))
 
 
+@pytest.mark.xdist_group("learning")  # takes as long as all others together
 def test_reward_rises_held_out_figures_are_told_apart_and_blank_ones_are_not(tmp_path: Path) -> None:
     recipe = prepare(tmp_path, seed=0)
     with (tmp_path / "first.txt").open("wb") as said:

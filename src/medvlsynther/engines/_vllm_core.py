@@ -9,7 +9,6 @@ import asyncio
 import gc
 import math
 import multiprocessing
-import multiprocessing.util  # its exit handler waits for children: ours is registered after it, and so comes first
 import re
 import signal
 import threading
