@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from medvlsynther.engines._pictures import file_of, picture
+from medvlsynther.engines._pictures import picture
+from medvlsynther.engines._protocols import file_of
 from medvlsynther.errors import InputError, MissingInput, ReplyError
 
 

@@ -23,8 +23,7 @@ from typing import Any
 import orjson
 
 from medvlsynther.cards import Sampling
-from medvlsynther.engines._pictures import file_of
-from medvlsynther.engines._protocols import joined, media_type
+from medvlsynther.engines._protocols import file_of, joined, media_type
 from medvlsynther.engines._reading import settled
 from medvlsynther.engines._replicas import Told, Wish
 from medvlsynther.engines.base import Reply, ReplyError, Request, Usage, render

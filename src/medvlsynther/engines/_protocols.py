@@ -15,8 +15,8 @@ import orjson
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines._servers import Form, Kind
-from medvlsynther.engines.base import Rendered, Request, Usage, render
-from medvlsynther.errors import ReplyError
+from medvlsynther.engines.base import Bytes, Rendered, Request, Usage, render
+from medvlsynther.errors import InputError, MissingInput, ReplyError
 
 IMAGE_MARK = secrets.token_hex(24)
 """Stands for the Base64 text of the next image; drawn anew by each process, so that no prompt can contain it."""
@@ -84,6 +84,17 @@ class Question:
         """The question with the types of its images, all of which are sent."""
         pictures = zip(self.pictures, images, strict=True)
         return replace(self, pictures=tuple(replace(one, media_type=media_type(data)) for one, data in pictures))
+
+
+def file_of(sha256: str | None, images: Bytes) -> bytes:
+    """The bytes of an image that a request names.
+
+    Raises: ReplyError image_missing, also for an image that was not prepared.
+    """
+    try:
+        return images(sha256 or "")
+    except (InputError, MissingInput, OSError) as error:
+        raise ReplyError("image_missing", str(error)) from None
 
 
 def asked(request: Request, sampling: Sampling, card: Model, *, model: str, form: Form | None) -> Question:

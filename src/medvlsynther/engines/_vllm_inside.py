@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines._pictures import file_of, picture
-from medvlsynther.engines._protocols import LABEL_TOKENS, joined
+from medvlsynther.engines._pictures import picture
+from medvlsynther.engines._protocols import LABEL_TOKENS, file_of, joined
 from medvlsynther.engines._reading import settled
 from medvlsynther.engines._vllm_core import CORES, Ask, Core, Told
 from medvlsynther.engines._vllm_options import Source

@@ -16,8 +16,7 @@ from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines import _servers
 from medvlsynther.engines._entries import about
 from medvlsynther.engines._http import spliced
-from medvlsynther.engines._pictures import file_of
-from medvlsynther.engines._protocols import asked
+from medvlsynther.engines._protocols import asked, file_of
 from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request, ledger_key
 from medvlsynther.errors import BadSetting, BatchWaits

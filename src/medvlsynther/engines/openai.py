@@ -26,8 +26,7 @@ from medvlsynther.engines._fleet import Fleet, Server
 from medvlsynther.engines._http import Outcome, open_session, send, spliced
 from medvlsynther.engines._labels import chances
 from medvlsynther.engines._limiter import Verdict
-from medvlsynther.engines._pictures import file_of
-from medvlsynther.engines._protocols import Answer, Picture, Question, asked, media_type
+from medvlsynther.engines._protocols import Answer, Picture, Question, asked, file_of, media_type
 from medvlsynther.engines._wires import wire
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.fingerprint import draw

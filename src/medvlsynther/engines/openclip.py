@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from medvlsynther.cards import Model, Sampling
-from medvlsynther.engines._pictures import file_of, picture
+from medvlsynther.engines._pictures import picture
+from medvlsynther.engines._protocols import file_of
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 from medvlsynther.errors import BadSetting, EngineRefused, MissingExtra
 

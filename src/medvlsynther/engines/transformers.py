@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from medvlsynther.cards import Model, Sampling
 from medvlsynther.engines._bench import BENCHES, Bench, Job
-from medvlsynther.engines._pictures import file_of
+from medvlsynther.engines._protocols import file_of
 from medvlsynther.engines._weights import Source
 from medvlsynther.engines.base import Bytes, Endpoint, Engine, Reply, ReplyError, Request
 
