@@ -146,7 +146,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
         root = Path(folder)
         fill(root, given.items, given.images)
-        stored = sum(path.stat().st_size for path in (root / "store").rglob("*.png"))
+        stored = sum(path.stat().st_size for path in (root / "store").rglob("*") if path.is_file())
         print(f"{given.items} items, {given.images} images of {SIDE_PX} px, {stored / 1e6:.0f} MB in the store")
         print(f"{'format':<16}{'CPU s':>8}{'CPU s / 1,000':>15}{'of published':>14}", end="")
         print(f"{'peak MB':>9}{'MB written':>12}{'x':>6}")
